@@ -1,0 +1,1 @@
+"""The command `recsys`; installed as `recsys.cli`."""

@@ -1,0 +1,35 @@
+"""How Alembic reaches the database: through the same settings and connection as everything else."""
+
+from alembic import context
+
+from recsys.config import load_settings
+from recsys.database import install_functions, make_engine, prepare_schema
+from recsys.database.tables import Table
+
+
+def include_name(name: str | None, kind: str, _parents: object) -> bool:
+    """Leave out Alembic's own table, and the vector indexes, which are made per model once its rows are loaded."""
+    if kind == "index":
+        return not str(name).startswith("title_embedding_hnsw")
+    return not (kind == "table" and name == "alembic_version")
+
+
+def run() -> None:
+    settings = context.config.attributes.get("settings") or load_settings()
+    engine = make_engine(settings)
+    prepare_schema(settings)
+    with engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=Table.metadata,
+            version_table_schema=settings.db_schema,
+            include_name=include_name,
+            compare_type=True,
+            compare_server_default=False,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+            install_functions(connection.connection.driver_connection)
+
+
+run()

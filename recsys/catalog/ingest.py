@@ -1,0 +1,175 @@
+"""One ingest from beginning to end: source and run rows, batches read ahead, indexes and statistics after them."""
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from recsys.catalog.choose import Counts
+from recsys.catalog.load import Loader
+from recsys.config import Settings
+from recsys.database import connect, require_migrated, translated_errors, writer_lock
+from recsys.sources import FORMATS, Batch
+
+LIST_INDEXES = {
+    "playlist_track_track_id_idx": ("playlist_track", "track_id"),
+    "tracklist_track_song_id_idx": ("tracklist_track", "song_id"),
+}
+"""Indexes that cost more to keep during a large load than to build after it."""
+
+BYTES_PER_ENTRY = 100
+"""A low guess of an entry's size in a file, packed or not, that decides whether a load is large."""
+
+SMALL_LOAD = 200_000
+"""Entries up to which the indexes are kept."""
+
+
+@dataclass
+class IngestSummary:
+    """What an ingest did; `reasons` counts rejected records by reason."""
+
+    counts: Counts = field(default_factory=Counts)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+Progress = Callable[[int, Counts], None]
+"""Called after each batch with the bytes read since the one before and the counts so far."""
+
+
+def read_ahead(batches: Iterable[Batch], depth: int = 2) -> Iterator[Batch]:
+    """Read batches in a thread of their own while the ones before are loaded."""
+    waiting: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=depth)
+    stopped = threading.Event()
+
+    def hand_over(item: Batch | BaseException | None) -> None:
+        while not stopped.is_set():
+            with suppress(queue.Full):
+                waiting.put(item, timeout=0.2)
+                return
+
+    def read() -> None:
+        try:
+            for batch in batches:
+                hand_over(batch)
+                if stopped.is_set():
+                    return
+            hand_over(None)
+        except BaseException as error:
+            hand_over(error)
+
+    thread = threading.Thread(target=read, name="recsys-reader", daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+
+
+def ingest(
+    settings: Settings,
+    format_name: str,
+    paths: list[Path],
+    *,
+    source: str | None = None,
+    dry_run: bool = False,
+    progress: Progress = lambda _bytes, _counts: None,
+) -> IngestSummary:
+    """Load files of one format. The same files twice change nothing, an interrupted load goes on where it stopped.
+
+    Args:
+        settings: where the database is.
+        format_name: a name of `FORMATS`.
+        paths: files or folders, `-` for standard input where the format allows it.
+        source: name under which ids are unique; the format's name if none is given.
+        dry_run: read, resolve and count, but keep nothing.
+        progress: called after every batch.
+
+    Raises:
+        SourceError: a path is not there or holds no such file, or the source was loaded with another format.
+        BusyError: another process is writing.
+        DatabaseError: the database is out of reach or not set up.
+    """
+    format_ = FORMATS[format_name]
+    with translated_errors(), connect(settings) as connection:
+        require_migrated(connection)
+        connection.commit()
+        with writer_lock(connection, settings.db_schema):
+            source_id = _source_id(connection, source or format_name, format_name)
+            run_id = _start_run(connection, source_id, paths)
+            if not dry_run:
+                connection.commit()
+                _drop_indexes_before_large_load(connection, sum(map(format_.total_bytes, paths)))
+            summary = IngestSummary()
+            loader = Loader(connection, source_id, run_id)
+            for batch in read_ahead(batch for path in paths for batch in format_.read(path)):
+                counts, rejected = loader.load(batch)
+                if not dry_run:
+                    connection.commit()
+                summary.counts.add(counts)
+                for record in rejected:
+                    summary.reasons[record.reason] = summary.reasons.get(record.reason, 0) + 1
+                progress(batch.bytes_read, summary.counts)
+            if dry_run:
+                connection.rollback()
+            else:
+                finish_load(connection)
+                connection.execute(
+                    "UPDATE ingest_run SET finished_at = clock_timestamp(), counts = %s WHERE id = %s",
+                    (json.dumps(asdict(summary.counts)), run_id),
+                )
+                connection.commit()
+    return summary
+
+
+def finish_load(connection: psycopg.Connection) -> None:
+    """Build the indexes that are missing and bring the statistics up to date; also mends an interrupted load."""
+    for name, (table, column) in LIST_INDEXES.items():
+        connection.execute(
+            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(*map(sql.Identifier, (name, table, column)))
+        )
+    connection.execute("ANALYZE playlist, playlist_track, tracklist, tracklist_track, track, song, song_artist, title")
+    connection.execute("REFRESH MATERIALIZED VIEW track_stats")
+    connection.execute("REFRESH MATERIALIZED VIEW song_stats")
+    connection.execute("ANALYZE track_stats, song_stats")
+    connection.commit()
+
+
+def _source_id(connection: psycopg.Connection, name: str, format_name: str) -> int:
+    row = connection.execute("SELECT id FROM source WHERE name = %s", (name,)).fetchone()
+    if row is None:
+        row = connection.execute(
+            "INSERT INTO source (id, name, format) SELECT coalesce(max(id), 0) + 1, %s, %s FROM source RETURNING id",
+            (name, format_name),
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _start_run(connection: psycopg.Connection, source_id: int, paths: list[Path]) -> int:
+    row = connection.execute(
+        "INSERT INTO ingest_run (id, source_id, paths)"
+        " SELECT coalesce(max(id), 0) + 1, %s, %s FROM ingest_run RETURNING id",
+        (source_id, [str(path) for path in paths]),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _drop_indexes_before_large_load(connection: psycopg.Connection, size: int) -> None:
+    """Drop what is cheaper built afterwards, where the load is larger than what is there."""
+    for name, (table, _) in LIST_INDEXES.items():
+        row = connection.execute(
+            "SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)", (table,)
+        ).fetchone()
+        if row is not None and size / BYTES_PER_ENTRY > max(row[0], SMALL_LOAD):
+            connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(name)))
+    connection.commit()

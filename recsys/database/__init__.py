@@ -1,0 +1,43 @@
+"""The database's door: connections, sessions, the schema, bulk copy."""
+
+from recsys.database.bulk import IdRegister, copy_integers, copy_rows
+from recsys.database.connection import (
+    check_server,
+    connect,
+    database_url,
+    make_engine,
+    session_scope,
+    translated_errors,
+    writer_lock,
+)
+from recsys.database.schema import (
+    SCHEMA_REVISION,
+    downgrade,
+    install_functions,
+    prepare_schema,
+    require_migrated,
+    revision,
+    upgrade,
+)
+from recsys.database.server import EmbeddedServer
+
+__all__ = [
+    "SCHEMA_REVISION",
+    "EmbeddedServer",
+    "IdRegister",
+    "check_server",
+    "connect",
+    "copy_integers",
+    "copy_rows",
+    "database_url",
+    "downgrade",
+    "install_functions",
+    "make_engine",
+    "prepare_schema",
+    "require_migrated",
+    "revision",
+    "session_scope",
+    "translated_errors",
+    "upgrade",
+    "writer_lock",
+]

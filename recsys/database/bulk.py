@@ -1,0 +1,107 @@
+"""Rows in bulk: binary COPY, and ids made by us for keys that are not there yet."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from psycopg import sql
+
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
+
+
+def _copy_statement(table: str, columns: Sequence[str]) -> sql.Composed:
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), names)
+
+
+def copy_rows(
+    connection: psycopg.Connection, table: str, columns: dict[str, str], rows: Iterable[Sequence[object]]
+) -> None:
+    """COPY rows of any types into a table; `columns` maps column names to Postgres type names."""
+    with connection.cursor().copy(_copy_statement(table, list(columns))) as copy:
+        copy.set_types(list(columns.values()))
+        for row in rows:
+            copy.write_row(row)
+
+
+def copy_integers(
+    connection: psycopg.Connection, table: str, columns: dict[str, npt.NDArray[np.int64]]
+) -> None:
+    """COPY integer columns of one length, none null; an array's dtype must be that of its column (int32 or int64).
+
+    The arrays are laid out as COPY's own tuples (a count of fields, then length and big-endian value of each), which
+    takes numpy a tenth of the time of writing row by row.
+    """
+    fields: list[tuple[str, str]] = [("fields", ">i2")]
+    for name, values in columns.items():
+        fields += [(f"{name} length", ">i4"), (name, f">i{values.dtype.itemsize}")]
+    first = next(iter(columns.values()))
+    packed = np.empty(len(first), np.dtype(fields))
+    packed["fields"] = len(columns)
+    for name, values in columns.items():
+        packed[f"{name} length"] = values.dtype.itemsize
+        packed[name] = values
+    with connection.cursor().copy(_copy_statement(table, list(columns))) as copy:
+        copy.write(COPY_HEADER)
+        copy.write(packed.tobytes())
+        copy.write(COPY_TRAILER)
+
+
+class IdRegister:
+    """Ids of the rows of a table by their unique text key, and new ids for keys that have none.
+
+    Only for the holder of the writer's lock: a new id is the highest one plus one, so the same records in the same
+    order get the same ids, whether a load was interrupted or not. Keys that were met are remembered, the oldest are
+    forgotten beyond `capacity`; while every row of the table is remembered, a miss needs no query.
+    """
+
+    def __init__(self, connection: psycopg.Connection, table: str, column: str, capacity: int) -> None:
+        self._connection = connection
+        self._capacity = capacity
+        self._known: dict[str, int] = {}
+        names = {"table": sql.Identifier(table), "key": sql.Identifier(column)}
+        self._lookup = sql.SQL(
+            "SELECT t.{key}, t.id FROM unnest(%s::text[]) AS k (key) JOIN {table} AS t ON t.{key} = k.key"
+        ).format(**names)
+        row = connection.execute(
+            sql.SQL("SELECT coalesce(max(id), 0) FROM {table}").format(table=names["table"])
+        ).fetchone()
+        self._last = int(row[0]) if row else 0
+        self._knows_all = self._last == 0
+
+    def get_all(self, keys: Iterable[str]) -> list[int | None]:
+        """The ids of the keys that are remembered; None says nothing about the table."""
+        return list(map(self._known.get, keys))
+
+    def known(self, key: str) -> int:
+        """The id of a key that is remembered."""
+        return self._known[key]
+
+    def new_id(self) -> int:
+        """The next id, for a row without a key."""
+        self._last += 1
+        return self._last
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """Distinct keys without a row, in order of appearance; those that have one are remembered."""
+        known = self._known
+        unknown = list(dict.fromkeys(key for key in keys if key not in known))
+        if unknown and not self._knows_all:
+            known.update(self._connection.execute(self._lookup, (unknown,)).fetchall())
+            unknown = [key for key in unknown if key not in known]
+        return unknown
+
+    def add(self, key: str, new_id: int | None = None) -> int:
+        """Remember a new row's key with its id, the next one if none is given."""
+        self._known[key] = new_id = self.new_id() if new_id is None else new_id
+        return new_id
+
+    def trim(self) -> None:
+        """Forget the older half if more than `capacity` keys are remembered; call between batches."""
+        if len(self._known) > self._capacity:
+            for key in list(islice(self._known, len(self._known) // 2)):
+                del self._known[key]
+            self._knows_all = False

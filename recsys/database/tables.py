@@ -1,0 +1,292 @@
+"""The schema as SQLAlchemy models: the catalogue, what models learn, and how it was loaded.
+
+No table names a Postgres schema: the connection's search path does, so that the schema is a setting. Large tables
+have no foreign keys between them: every row is written by the loader under its lock, a check per row would triple the
+time of a load, and the same tables can be distributed (each carries its distribution key in its primary key).
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Table(DeclarativeBase):
+    """Base of every table model."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "pk": "%(table_name)s_pkey",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 -- declared so by SQLAlchemy
+        int: BigInteger,
+        str: Text,
+        datetime: DateTime(timezone=True),
+        date: Date,
+        dict[str, Any]: JSONB,
+    }
+
+
+def _own_id() -> Mapped[int]:
+    return mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+# --- how the data came here ------------------------------------------------------------------------------------
+
+
+class Source(Table):
+    """Where lists come from; a list's id is unique within its source."""
+
+    __tablename__ = "source"
+
+    id: Mapped[int] = _own_id()
+    name: Mapped[str] = mapped_column(unique=True)
+    format: Mapped[str]
+
+
+class IngestRun(Table):
+    """One `recsys ingest`, with its counts; `finished_at` is null for one that was interrupted."""
+
+    __tablename__ = "ingest_run"
+
+    id: Mapped[int] = _own_id()
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"))
+    paths: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+
+
+class RejectedRecord(Table):
+    """A record, or an entry of one, that could not be used; it leaves when its file is read again and is well."""
+
+    __tablename__ = "rejected_record"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    file: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    record: Mapped[str]
+    ingest_run_id: Mapped[int] = mapped_column(ForeignKey("ingest_run.id"))
+
+
+# --- the catalogue ---------------------------------------------------------------------------------------------
+
+
+class Artist(Table):
+    """A person or group; `key` is what the spellings of the name share."""
+
+    __tablename__ = "artist"
+
+    id: Mapped[int] = _own_id()
+    name: Mapped[str]
+    key: Mapped[str] = mapped_column(unique=True)
+
+
+class Song(Table):
+    """What people call the same song; a remix is a song of its own."""
+
+    __tablename__ = "song"
+
+    id: Mapped[int] = _own_id()
+    title: Mapped[str]
+    version: Mapped[str | None]
+    artist: Mapped[str]
+    """The credit as it is shown."""
+    key: Mapped[str] = mapped_column(unique=True)
+
+
+class SongArtist(Table):
+    """An artist's part in a song; the weights of a song sum to 1."""
+
+    __tablename__ = "song_artist"
+    __table_args__ = (
+        Index(None, "artist_id"),
+        CheckConstraint("role IN ('main', 'featured', 'remixer')", name="role"),
+    )
+
+    song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    artist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    role: Mapped[str]
+    weight: Mapped[float] = mapped_column(REAL)
+
+
+class Track(Table):
+    """One release of a song. `uri` is null for lists that name songs only, and then there is one track a song."""
+
+    __tablename__ = "track"
+    __table_args__ = (
+        Index(None, "song_id"),
+        Index("track_song_without_uri_key", "song_id", unique=True, postgresql_where=text("uri IS NULL")),
+    )
+
+    id: Mapped[int] = _own_id()
+    song_id: Mapped[int]
+    uri: Mapped[str | None] = mapped_column(unique=True)
+    title: Mapped[str]
+    album: Mapped[str | None]
+    duration_ms: Mapped[int | None] = mapped_column(Integer)
+
+
+class Title(Table):
+    """A distinct normalised playlist title; what is embedded, and what votes."""
+
+    __tablename__ = "title"
+
+    id: Mapped[int] = _own_id()
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class Playlist(Table):
+    """A titled list of tracks; `title_id` is null where the title is blank."""
+
+    __tablename__ = "playlist"
+    __table_args__ = (UniqueConstraint("source_id", "external_id"), Index(None, "title_id"))
+
+    id: Mapped[int] = _own_id()
+    source_id: Mapped[int]
+    external_id: Mapped[str]
+    title_id: Mapped[int | None]
+    name: Mapped[str]
+    description: Mapped[str | None]
+    followers: Mapped[int | None] = mapped_column(Integer)
+    snapshot: Mapped[date | None]
+    entries: Mapped[int] = mapped_column(Integer)
+    content_hash: Mapped[int]
+
+
+class PlaylistTrack(Table):
+    """One entry of a playlist; positions count from 0 and keep the place of rejected entries."""
+
+    __tablename__ = "playlist_track"
+    __table_args__ = (Index(None, "track_id"),)
+
+    playlist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    track_id: Mapped[int]
+
+
+class Dj(Table):
+    """Who played tracklists."""
+
+    __tablename__ = "dj"
+
+    id: Mapped[int] = _own_id()
+    name: Mapped[str]
+    key: Mapped[str] = mapped_column(unique=True)
+
+
+class Tracklist(Table):
+    """What was played in one set or show, in order."""
+
+    __tablename__ = "tracklist"
+    __table_args__ = (UniqueConstraint("source_id", "external_id"), Index(None, "played_on"))
+
+    id: Mapped[int] = _own_id()
+    source_id: Mapped[int]
+    external_id: Mapped[str]
+    title: Mapped[str]
+    played_on: Mapped[date | None]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    entries: Mapped[int] = mapped_column(Integer)
+    content_hash: Mapped[int]
+
+
+class TracklistDj(Table):
+    """The DJs of a tracklist, in the order of its title."""
+
+    __tablename__ = "tracklist_dj"
+    __table_args__ = (Index(None, "dj_id"),)
+
+    tracklist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    dj_id: Mapped[int]
+
+
+class TracklistTrack(Table):
+    """One song of a tracklist; `song_id` is null where it is unidentified, and `credit` then keeps what was written."""
+
+    __tablename__ = "tracklist_track"
+    __table_args__ = (Index(None, "song_id"),)
+
+    tracklist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    song_id: Mapped[int | None]
+    cue_seconds: Mapped[int | None] = mapped_column(Integer)
+    credit: Mapped[str | None]
+
+
+# --- what is learned -------------------------------------------------------------------------------------------
+
+
+class Model(Table):
+    """A model that was trained or exported: its files are a folder, this row says what they are."""
+
+    __tablename__ = "model"
+    __table_args__ = (
+        UniqueConstraint("kind", "fingerprint"),
+        Index("model_one_current_key", "kind", unique=True, postgresql_where=text("is_current")),
+    )
+
+    id: Mapped[int] = _own_id()
+    kind: Mapped[str]
+    name: Mapped[str]
+    base: Mapped[str | None]
+    revision: Mapped[str | None]
+    dimension: Mapped[int] = mapped_column(Integer)
+    fingerprint: Mapped[str]
+    """Hash of the weights: the same folder registered twice is one model."""
+    folder: Mapped[str]
+    config: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    metrics: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    snapshot_hash: Mapped[str | None]
+    is_current: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """The one of its kind that answers where none is named."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TitleEmbedding(Table):
+    """A title's unit vector under one model."""
+
+    __tablename__ = "title_embedding"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    title_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    embedding: Mapped[Any] = mapped_column(VECTOR)
+
+
+class TitleProfile(Table):
+    """What a title votes for: its songs' most held tracks with weights, heaviest first, in two arrays of one length."""
+
+    __tablename__ = "title_profile"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    title_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    playlists: Mapped[int] = mapped_column(Integer)
+    track_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))

@@ -1,0 +1,68 @@
+"""Reads playlists and tracklists from files: one reader a format, the same few records from all of them."""
+
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from recsys.sources.csv_tables import csv_inputs, read_csv
+from recsys.sources.djmix import djmix_inputs, fetch_djmix, read_djmix
+from recsys.sources.inputs import Input
+from recsys.sources.mpd import mpd_inputs, read_mpd
+from recsys.sources.playlist_lines import line_inputs, read_playlists
+from recsys.sources.records import MAX_TEXT, Batch, Entry, Playlist, Record, Rejected, Tracklist
+from recsys.sources.tracklist_lines import read_tracklists
+
+__all__ = [
+    "FORMATS",
+    "MAX_TEXT",
+    "Batch",
+    "Entry",
+    "Format",
+    "Input",
+    "Playlist",
+    "Record",
+    "Rejected",
+    "Tracklist",
+    "fetch_djmix",
+    "read_csv",
+    "read_djmix",
+    "read_mpd",
+    "read_playlists",
+    "read_tracklists",
+]
+
+
+class Reader(Protocol):
+    """Reads a path batch by batch; files whose name is in `skip` are not opened."""
+
+    def __call__(self, path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
+        """Yield the batches in a fixed order; raise SourceError if the path is not of the format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of source that can be read."""
+
+    name: str
+    description: str
+    kind: Literal["playlists", "tracklists", "both"]
+    read: Reader
+    inputs: Callable[[Path], list[Input]]
+    """The files that `read` will read, in its order; raises the same SourceError."""
+
+    def total_bytes(self, path: Path) -> int:
+        """Return the sum that `bytes_read` of all batches will have; 0 for standard input."""
+        return sum(source.size for source in self.inputs(path))
+
+
+FORMATS: dict[str, Format] = {
+    item.name: item
+    for item in (
+        Format("mpd", "Million Playlist Dataset: a folder, slice or zip", "playlists", read_mpd, mpd_inputs),
+        Format("playlists", "playlists as JSON lines, - for stdin", "playlists", read_playlists, line_inputs),
+        Format("tracklists", "DJ tracklists as JSON lines, - for stdin", "tracklists", read_tracklists, line_inputs),
+        Format("csv", "a folder with playlists.csv, tracks.csv and items.csv", "playlists", read_csv, csv_inputs),
+        Format("djmix", "the djmix dataset: its wheel or JSON", "both", read_djmix, djmix_inputs),
+    )
+}

@@ -1,0 +1,104 @@
+"""Playlists as JSON lines: one playlist a line."""
+
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+import msgspec
+
+from recsys.errors import SourceError
+from recsys.sources import texts
+from recsys.sources.batches import Parsed, line_batches
+from recsys.sources.damaged_json import BrokenError, decode
+from recsys.sources.inputs import Input, file_input, folder_inputs, require_path
+from recsys.sources.line_entries import LineEntry, Short, entries_one_by_one, entry_of
+from recsys.sources.records import Batch, Playlist, Rejected
+from recsys.sources.texts import UnusableError, excerpt, first_of
+
+
+class _Line(msgspec.Struct, gc=False):
+    name: Short
+    tracks: list[LineEntry]
+    pid: int | Short | None = None
+    id: int | Short | None = None
+    description: str | None = None
+    num_followers: int | None = None
+    followers: int | None = None
+    snapshot: int | float | str | None = None
+    modified_at: int | float | str | None = None
+    date: int | float | str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+def line_inputs(path: Path) -> list[Input]:
+    """Return one file, or a folder's .jsonl and .jsonl.gz files by name; raise SourceError if there are none."""
+    require_path(path)
+    if not path.is_dir():
+        return [file_input(path)]
+    inputs = folder_inputs(path, (".jsonl", ".jsonl.gz"))
+    if not inputs:
+        raise SourceError(f"{path} holds no .jsonl or .jsonl.gz file")
+    return inputs
+
+
+def read_playlists(path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
+    """Yield the playlists of JSON lines (`-` reads standard input); files named in `skip` are not opened.
+
+    Raises SourceError if the path holds no such file.
+    """
+    yield from line_batches(line_inputs(path), skip, parse_playlist)
+
+
+def parse_playlist(line: bytes, file: str, place: str) -> Parsed:
+    """Return the playlist of one line."""
+    if b"\\u0000" not in line:
+        try:
+            decoded = _decoder.decode(line)
+            return [_record(decoded, file, place)], []
+        except (ValueError, RecursionError):
+            pass
+    return playlist_by_entries(line, file, place)
+
+
+def _record(line: _Line, file: str, place: str) -> Playlist:
+    return Playlist(
+        external_id=texts.identifier(line.id if line.pid is None else line.pid, "pid"),
+        name=line.name.strip(),
+        entries=[entry_of(track, needs_song=True) for track in line.tracks],
+        file=file,
+        place=place,
+        description=texts.description(line.description),
+        followers=texts.whole_number(line.followers if line.num_followers is None else line.num_followers),
+        snapshot=texts.day(_first(line.snapshot, line.modified_at, line.date)),
+    )
+
+
+def _first(*values: object) -> object:
+    return next((value for value in values if value is not None), None)
+
+
+def playlist_by_entries(line: bytes, file: str, place: str) -> Parsed:
+    """Return what is usable of one line: bad entries are set aside one by one."""
+    try:
+        record = decode(line.decode("utf-8", "surrogateescape"))
+        if not isinstance(record, dict):
+            raise UnusableError("the line is not an object")
+        external_id = texts.identifier(first_of(record, ("pid", "id"))[1], "pid")
+        name = texts.checked(record.get("name"), "name").strip()
+        entries, rejected = entries_one_by_one(record.get("tracks"), file, place, needs_song=True)
+    except UnusableError as error:
+        return [], [Rejected(file, place, str(error), excerpt(line))]
+    except BrokenError as broken:
+        return [], [Rejected(file, place, f"not valid JSON: {broken.reason}", excerpt(line))]
+    playlist = Playlist(
+        external_id=external_id,
+        name=name,
+        entries=entries,
+        file=file,
+        place=place,
+        description=texts.description(record.get("description")),
+        followers=texts.whole_number(first_of(record, ("num_followers", "followers"))[1]),
+        snapshot=texts.day(first_of(record, ("snapshot", "modified_at", "date"))[1]),
+    )
+    return [playlist], rejected
