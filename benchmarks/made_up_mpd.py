@@ -42,7 +42,7 @@ edm 5 6, house 3 5.7, techno 1 5, trance .8 4, dubstep 1.2 5.3, drum_and_bass .6
 latin 3 4.5, reggaeton 3 6, salsa .8 3, reggae 1 2.5
 classical 1.5 3, ambient .8 5, soundtrack 2 4, christmas 1.5 3
 """
-ERAS = ((1955, 1969), (1970, 1979), (1980, 1989), (1990, 1999), (2000, 2009), (2010, 2014), (2015, 2017))
+ERAS = ("before 1970", "1970s", "1980s", "1990s", "2000s", "2010-2014", "2015-2017")
 
 # Words of titles, the frequent first: word[:genre+genre][@era][=emoji]; "_" stands for a space.
 _GENRE_WORDS = """
@@ -392,8 +392,9 @@ def _track_name(code: int) -> str:
 
 _BASE62 = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", dtype=np.uint8)
 _PLAIN, _FEATURING, _SAME, _REMASTER, _RADIO_EDIT, _SINGLE, _ADDED_FEATURE, _REMIX = range(8)
-_CATALOGUE = 1_700
-_TRACK_EXPONENT, _TRACK_OFFSET = 1.2, 18.0
+# Fitted so that 100,000 playlists hold about 680,000 tracks and 1,000,000 about 2.3 million.
+_CATALOGUE, _CATALOGUE_EXPONENT = 16_200, 0.38
+_TRACK_EXPONENT, _TRACK_OFFSET = 1.32, 32.0
 
 
 def _spotify_ids(rng: np.random.Generator, count: int) -> NDArray[np.bytes_]:
@@ -410,7 +411,7 @@ def _starts(sorted_groups: Ints, count: int) -> Ints:
 class _Groups:
     """The tracks of each group (an artist, an album), the most popular first."""
 
-    def __init__(self, group: Ints, weight: Floats) -> None:
+    def __init__(self, group: Ints, weight: NDArray[np.floating[Any]]) -> None:
         self._track = np.lexsort((-weight, group))
         self._start = _starts(group[self._track], int(group.max()) + 1)
 
@@ -423,7 +424,7 @@ class Catalogue:
     """The tracks, sorted by pool (genre, then era); their JSON is written when a playlist first holds them."""
 
     def __init__(self, rng: np.random.Generator, playlists: int, reduced: bool) -> None:
-        track_count = max(20_000, int(_CATALOGUE * playlists**0.57))
+        track_count = int(_CATALOGUE * playlists**_CATALOGUE_EXPONENT)
         artist_count = track_count // 8
         artist_genre = rng.choice(len(GENRES), artist_count, p=GENRE_SHARE**0.8 / (GENRE_SHARE**0.8).sum())
         artist_era = (rng.random((artist_count, 1)) > GENRE_ERAS.cumsum(1)[artist_genre, :-1]).sum(1)
@@ -437,9 +438,6 @@ class Catalogue:
         album_count = int(album[-1]) + 1
         shift = rng.choice([-1, 0, 1], album_count, p=[0.1, 0.75, 0.15])[album]
         era = np.clip(artist_era[artist] + shift, 0, len(ERAS) - 1)
-        year_in_era = rng.random(album_count)[album]
-        since, until = np.array(ERAS).T
-        year = (since[era] + year_in_era * (until - since + 1)[era]).astype(np.int64)
 
         kind = rng.choice(
             [_PLAIN, _FEATURING, _SAME, _REMASTER, _RADIO_EDIT, _SINGLE, _ADDED_FEATURE, _REMIX],
@@ -466,7 +464,7 @@ class Catalogue:
         order = np.lexsort((-weight, pool))
         inverse = np.empty_like(order)
         inverse[order] = np.arange(track_count)
-        self.artist, self.album, self.year, self.kind = artist[order], album[order], year[order], kind[order]
+        self.artist, self.album, self.kind = artist[order], album[order], kind[order]
         self.song = inverse[song[order]]
         self.duration = np.clip(rng.lognormal(12.34, 0.27, track_count), 30_000, 1_500_000).astype(np.int64)
         self.code = rng.integers(1 << 62, size=track_count)
@@ -540,12 +538,12 @@ class Catalogue:
         }
         if self._reduced:
             fields = {key: fields[key] for key in ("artist_name", "track_uri", "track_name")}
-        return json.dumps(fields, separators=(",", ":")).encode()[1:]
+        return json.dumps(fields).encode()[1:]
 
 
-_POSITIONS = [b'%s{"pos":%d,' % (b"," if pos else b"", pos) for pos in range(LONGEST)]
+_POSITIONS = [b'%s{"pos": %d, ' % (b", " if pos else b"", pos) for pos in range(LONGEST)]
 _LENGTHS = np.arange(SHORTEST, LONGEST + 1)
-_LENGTH_CUMULATIVE = np.cumsum(np.exp(-(np.log(_LENGTHS / 54) ** 2) / (2 * 1.05**2)) / _LENGTHS)
+_LENGTH_CUMULATIVE = np.cumsum(np.exp(-(np.log(_LENGTHS / 53) ** 2) / (2 * 1.05**2)) / _LENGTHS)
 _LENGTH_CUMULATIVE /= _LENGTH_CUMULATIVE[-1]
 _SAME_ARTIST_AGAIN, _SAME_ALBUM = 0.42, 0.6
 _DAY = 86_400
@@ -554,7 +552,8 @@ _LAST_DAY = 1_509_494_400  # 2017-11-01
 
 def _pick(cumulative: Floats, position: Floats) -> Ints:
     """Pick a column a row; `cumulative` is (rows, columns), each row rising to about 1."""
-    return np.minimum((cumulative < position[:, None]).sum(1), cumulative.shape[1] - 1)
+    column: Ints = np.minimum((cumulative < position[:, None]).sum(1), cumulative.shape[1] - 1)
+    return column
 
 
 def _draw_tracks(
@@ -601,7 +600,8 @@ def _draw_tracks(
 def _distinct(playlist: Ints, values: Ints, count: int) -> list[int]:
     """Number of distinct values in each playlist."""
     width = int(values.max()) + 1
-    return np.bincount(np.unique(playlist * width + values) // width, minlength=count).tolist()
+    counts: list[int] = np.bincount(np.unique(playlist * width + values) // width, minlength=count).tolist()
+    return counts
 
 
 def _slice_json(seed: int, catalogue: Catalogue, first: int, count: int) -> bytes:
@@ -627,7 +627,7 @@ def _slice_json(seed: int, catalogue: Catalogue, first: int, count: int) -> byte
         "slice": f"{first}-{first + count - 1}",
         "version": "v1",
     }
-    parts = [b'{"info":', json.dumps(info).encode(), b',"playlists":[']
+    parts = [b'{"info": ', json.dumps(info).encode(), b', "playlists": [']
     ids, bounds, json_of = track.tolist(), start.tolist(), catalogue.json_of
     for row in range(count):
         held = ids[bounds[row] : bounds[row + 1]]
@@ -646,7 +646,7 @@ def _slice_json(seed: int, catalogue: Catalogue, first: int, count: int) -> byte
         }
         if described[row]:
             head["description"] = f"all the {name} I like &amp; more"
-        parts += [b"," if row else b"", json.dumps(head).encode()[:-1], b',"tracks":[']
+        parts += [b", " if row else b"", json.dumps(head).encode()[:-1], b', "tracks": [']
         pieces = [b""] * (2 * len(held))
         pieces[::2] = _POSITIONS[: len(held)]
         pieces[1::2] = [json_of(one) for one in held]
@@ -659,8 +659,10 @@ def write_made_up_mpd(folder: Path, playlists: int, seed: int = 0, gzip: bool = 
     """Write `mpd.slice.<a>-<b>.json` files (`.json.gz` with `gzip`) of 1,000 playlists each, the last perhaps fewer.
 
     The same arguments give the same bytes. `reduced` leaves only pos, artist, URI and name of each track.
-    Raises FileExistsError if the folder holds slices that would not be overwritten: two sets would mix.
+    Raises ValueError for no playlists, FileExistsError if the folder holds slices that would not be overwritten: two sets would mix.
     """
+    if playlists < 1:
+        raise ValueError(f"a dataset needs at least 1 playlist, not {playlists}")
     firsts = range(0, playlists, PLAYLISTS_A_SLICE)
     names = [
         f"mpd.slice.{first}-{min(first + PLAYLISTS_A_SLICE, playlists) - 1}.json{'.gz' if gzip else ''}"

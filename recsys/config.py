@@ -52,9 +52,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_plain_identifier(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value) or value.startswith("pg_"):
-            raise ValueError(
-                "must be a lower-case identifier of at most 63 characters, not starting with pg_"
-            )
+            raise ValueError("must be a lower-case identifier of at most 63 characters, not starting with pg_")
         return value
 
     @field_validator("home")

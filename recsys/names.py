@@ -55,6 +55,9 @@ def name_key(name: str) -> str:
     return key
 
 
+_artist_key = lru_cache(maxsize=1 << 16)(name_key)
+
+
 def _folded(text: str) -> str:
     if text.isascii():
         text = text.casefold()
@@ -114,13 +117,13 @@ _BOUND_SPACE = "\ue000"
 _FEATURING = r"(?:(?:feat|ft)\b[.:]?|featuring\b:?|[wf]/|(?-i:f\.(?=\s)))"
 _NOT_BAND = r"(?!(?:the|his|her|friends)\b|[js]r\b)"
 _BETWEEN_ARTISTS = re.compile(
-    rf"\s?,\s(?:&\s)?{_NOT_BAND}|(?:^|\s)[&+]\s{_NOT_BAND}|\s(?:vs\.?|versus|x|×|b2b|pres\.?|presents)\s"
+    rf"\s?,\s(?:(?:&|and)\s)?{_NOT_BAND}|(?:^|\s)(?:[&+]\s)+{_NOT_BAND}|\s(?:vs\.?|versus|x|×|b2b|pres\.?|presents)\s"
     rf"|(?<!\blittle)\s{_FEATURING}\s*",
     re.IGNORECASE,
 )
 _FEATURED_GROUP = re.compile(rf"\s*[(\[{{]\s*{_FEATURING}\s*([^()\[\]{{}}]+)(?:[)\]}}]|$)", re.IGNORECASE)
 _FEATURED_TAIL = re.compile(
-    rf"(?:^|(?<!\d)(?<!\blittle)\s){_FEATURING}(?<=[./:\w])\s*(?!of\s)([^()\[\]{{}}]+?)(?=\s-\s|\s*[()\[\]{{}}]|$)",
+    rf"(?:^|(?<!\d)(?<!\blittle)(?:\s[-–—])?\s){_FEATURING}\s*(?!of\s)([^()\[\]{{}}]+?)(?=\s-\s|\s*[()\[\]{{}}]|$)",
     re.IGNORECASE,
 )
 _WITH_GROUP = re.compile(r"\s*[(\[{]\s*with\s+([^()\[\]{}]+)(?:[)\]}]|$)", re.IGNORECASE)
@@ -132,6 +135,8 @@ def _may_feature(text: str) -> bool:
 
 
 def _divided(text: str) -> list[str]:
+    if " " not in text or not _BETWEEN_ARTISTS.search(text):
+        return [text]
     bound = _UNDIVIDED_NAME.sub(lambda name: name[0].replace(" ", _BOUND_SPACE), text)
     return [part.replace(_BOUND_SPACE, " ").strip(" ,") for part in _BETWEEN_ARTISTS.split(bound)]
 
@@ -146,7 +151,7 @@ def _peel(pattern: re.Pattern[str], text: str, featured: list[str]) -> str:
 def _distinct(names: list[str], seen: set[str]) -> tuple[str, ...]:
     new = []
     for name in names:
-        if (key := name_key(name)) and key not in seen:
+        if (key := _artist_key(name)) and key not in seen:
             seen.add(key)
             new.append(name)
     return tuple(new)
@@ -165,15 +170,21 @@ def parse_credit(credit: str, *, free_text: bool) -> Credit:
         for pattern in (_FEATURED_GROUP, _WITH_GROUP, _FEATURED_TAIL):
             text = _peel(pattern, text, featured)
     seen: set[str] = set()
-    main = _distinct(_divided(text) if free_text else [text], seen)
+    main = (free_text and _distinct(_divided(text), seen)) or _distinct([text], seen)
     return Credit(main, _distinct([part for names in featured for part in _divided(names)], seen))
+
+
+_BAND_AFTER_LEADER = re.compile(r"\s(?:&|\+|and|with)\s|\s/+\s", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1 << 16)
 def _lead_key(credit: str) -> str:
-    """Key of the first main artist, the same for each way of writing one credit."""
+    """Key of the artist whom every spelling of a credit begins with, "Bob Marley & The Wailers" or "Bob Marley"."""
     main = parse_credit(credit, free_text=True).main
-    return name_key(main[0]) if main else ""
+    lead = main[0] if main else credit
+    if " " in lead and (band := _BAND_AFTER_LEADER.search(lead)) and not _UNDIVIDED_NAME.fullmatch(lead):
+        lead = lead[: band.start()]
+    return _artist_key(lead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,23 +223,26 @@ def song_name(title: str, artist: str, artists: tuple[str, ...] = ()) -> SongNam
 
 @lru_cache(maxsize=1 << 16)
 def _shares(
-    credits: tuple[str, ...], featured: tuple[str, ...], remixers: tuple[str, ...]
+    named: tuple[str, ...], featured: tuple[str, ...], remixers: tuple[str, ...]
 ) -> tuple[str, tuple[ArtistShare, ...]]:
     """Weigh the artists of a song; with the part that the first main artist has in its key."""
     lead = ""
     roles: dict[str, tuple[str, Role]] = {}
-    parsed = [parse_credit(credit, free_text=False) for credit in credits]
+    parsed = [parse_credit(credit, free_text=False) for credit in named]
     for credit in parsed:
         for name in credit.main:
             lead = lead or _lead_key(name)
-            roles.setdefault(name_key(name), (name, "main"))
+            roles.setdefault(_artist_key(name), (name, "main"))
     for names in (*[credit.featured for credit in parsed], featured):
         for name in names:
-            roles.setdefault(name_key(name), (name, "featured"))
+            roles.setdefault(_artist_key(name), (name, "featured"))
     for name in remixers:
-        roles[name_key(name)] = (name, "remixer")
+        roles[_artist_key(name)] = (name, "remixer")
     total = sum(_WEIGHTS[role] for _, role in roles.values())
     return lead, tuple(ArtistShare(name, key, role, _WEIGHTS[role] / total) for key, (name, role) in roles.items())
+
+
+_DASH = re.compile(r"\s[-–—]\s")
 
 
 def split_artist_title(text: str) -> tuple[str, str] | None:
@@ -239,7 +253,6 @@ def split_artist_title(text: str) -> tuple[str, str] | None:
     return parts[0], parts[1]
 
 
-_DASH = re.compile(r"\s[-–—]\s")
 _LAST_GROUP = re.compile(r"\s*[(\[{]([^()\[\]{}]*)[)\]}]?$")
 _LAST_SUFFIX = re.compile(r".*(\s[-–—]\s)(.+)$")
 
@@ -298,8 +311,8 @@ def _peel_versions(text: str, versions: list[str]) -> str:
         if not rest:
             return text
         text = rest
-        if kind == "version":
-            versions.append(_REMASTER.sub("", found[1]).strip(" /-;,") if "aster" in found[1] else found[1])
+        if kind == "version" and (version := _REMASTER.sub("", found[1]).strip(" /-;,")) not in versions:
+            versions.append(version)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -307,8 +320,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 _RELEASE = _words(
-    "album amended bed bonus clean deluxe dirty edit edited ep excerpt exclusive explicit fill listen lp main mixed mono"
-    " original promo radio reissue single soundtrack stereo studio uncensored unreleased"
+    "album amended bed bonus clean deluxe dirty edit edited ep excerpt exclusive explicit fill listen lp main mixed"
+    " mono original promo radio reissue single soundtrack stereo studio uncensored unreleased"
 )
 _RELEASE_FILLER = _words("advisory edition hidden mix motion music non parental picture the track ver version")
 _REMASTER = re.compile(
@@ -329,9 +342,11 @@ _VERSION_TEXT = re.compile(
     r"|sped up|slowed)\b\.?(?:\s(?:#?\d+|[ivx]+|[ab]|pt\b.*|part\b.*))?$"
     r"|^(?:acoustic|alternate|alternative|demo|extended|instrumental|unplugged|ao vivo|en vivo|vivo|en directo)\b"
     r"|^live(?:$|\W+(?:at|in|from|on|version|sessions?|performance|recording|acoustic|edit|mix|album|medley|\d|\W))"
-    r"|^live/|\blive (?:at|from|recording|version|session)\b|\b(?:acoustic|recorded|solo) live$|^recorded (?:at|for|live)"
+    r"|^live/|^recorded (?:at|for|live)\b"
+    r"|\blive (?:at|from|recording|version|session)\b|\b(?:acoustic|recorded|solo) live$"
     r"""|^\d{1,2}(?:"|''| inch)|^take \d"""
 )
+_NAMED_VERSION = re.compile(r"\b(?:acoustic|demo|instrumental|live|mix|re-?mix|rmx)\b")
 _QUOTES = str.maketrans("’‘“”", "''\"\"")
 
 
@@ -339,15 +354,17 @@ _QUOTES = str.maketrans("’‘“”", "''\"\"")
 def _kind(text: str) -> Literal["release", "version", "title"]:
     """Say whether the end of a title names a release of the same song, another version, or belongs to the title."""
     folded = text.casefold().translate(_QUOTES)
-    bare = _REMASTER.sub(" ", folded).strip(" /-;:,.()[]?")
+    unmastered = _REMASTER.sub(" ", folded)
+    is_remaster = unmastered != folded
+    bare = unmastered.strip(" /-;:,.()[]?")
     words = re.findall(r"[^\W_]+", bare)
     if not words:
-        return "release" if not text or bare != folded else "title"
-    if _RELEASE.issuperset(w for w in words if w not in _RELEASE_FILLER) and not _RELEASE_FILLER.issuperset(words):
+        return "title" if bare else "release"
+    if _RELEASE.issuperset(w for w in words if w not in _RELEASE_FILLER) and (
+        is_remaster or not _RELEASE_FILLER.issuperset(words)
+    ):
         return "release"
-    if bare != folded and _RELEASE_FILLER.issuperset(words):
-        return "release"
-    if _RELEASE_TEXT.match(bare) and not re.search(r"\b(?:live|acoustic)\b", bare):
+    if _RELEASE_TEXT.match(bare) and not _NAMED_VERSION.search(bare):
         return "release"
     return "version" if _VERSION_TEXT.search(bare) else "title"
 
@@ -359,7 +376,7 @@ _POSSESSIVE = re.compile(
     re.IGNORECASE,
 )
 _REMIXER = re.compile(
-    r"(.*?)\s*\b(?:re-?mix(?:ed|es)?|rmi?x|re-?work|bootleg|re-?fix|re[-:]?edit|edit|flip|re-?make|mash-?up|vip"
+    r"(.+?)\s+(?:re-?mix(?:ed|es)?|rmi?x|re-?work|bootleg|re-?fix|re[-:]?edit|edit|flip|re-?make|mash-?up|vip"
     r"|revision|re-?rub|re-?construction|re-?touch|reboot|reshape|diskomiks)\b",
     re.IGNORECASE,
 )
@@ -368,10 +385,11 @@ _UNNAMED = _words(
     " official original radio short single special unofficial unreleased video vocal"
 )
 _STYLES = _words(
-    "a ambient and bass breaks chill dance deep dirty disco dnb drum dubstep edit electro funk garage hip hop house in"
-    " jungle latin mix my n old piano progressive rap reggae rock soul street summer techno the trance trap tribal"
-    " tropical uk underground us"
+    "a ambient and bass bootleg breaks chill dance deep dirty disco dnb drum dubstep edit electro funk garage hip"
+    " hop house in jungle latin mix my n old piano progressive rap reggae remix rework rock soul street summer"
+    " techno the trance trap tribal tropical uk underground us vip"
 )
+_HEADINGS = _words("exclusive official original unofficial unreleased")
 _CLUBS = _words("adventure bicycle cinema country culture jazz social tom yacht")
 _YEAR_OR_SIZE = re.compile(r"(?:19|20)\d\d|\d{1,2}(?:[\"”]|''|['’]s)")
 
@@ -391,7 +409,7 @@ def _remixers(version: str) -> tuple[str, ...]:
         if last == "club" and len(words) > 1 and words[-2].casefold() in _CLUBS:
             break
         words.pop()
-    while words and _is_unnamed(words[0].casefold()):
+    if words and (_YEAR_OR_SIZE.fullmatch(words[0]) or words[0].casefold() in _HEADINGS):
         words.pop(0)
     if all((folded := word.casefold().strip("(),.&-")) in _STYLES or _is_unnamed(folded) for word in words):
         return ()
@@ -400,8 +418,8 @@ def _remixers(version: str) -> tuple[str, ...]:
 
 
 _NO_TITLE = re.compile(
-    r"(?:(?:unreleased|unknown|untitled|new|track|forthcoming)\s)*(?:id|i\.d\.)(?:\s?#?\d+)?\??"
-    r"|(?:unknown|unidentified)(?:\s(?:tracks?|title|song|tune))?|(?:track|title|song)\sunknown|[?\s]+|-+|n/a"
+    r"(?:(?:unreleased|unknown|untitled|new|track|forthcoming)\s)*(?:id|i\.d\.?)(?:\s?#?\d+)?\s?\?*"
+    r"|(?:unknown|unidentified)(?:\s(?:tracks?|title|song|tune|name))*|(?:track|title|song)\sunknown|[?\s]+|-+|n/a"
 )
 _NO_ARTIST = re.compile(r"(?:id|\?+|-+|n/a|(?:unknown|unidentified)(?:\sartists?)?|)")
 

@@ -86,13 +86,12 @@ def upgrade() -> None:
         ),
         sa.Column("snapshot_hash", sa.Text(), nullable=True),
         sa.Column("is_current", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("profiled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("model_pkey")),
         sa.UniqueConstraint("kind", "fingerprint", name=op.f("model_kind_fingerprint_key")),
     )
-    op.create_index(
-        "model_one_current_key", "model", ["kind"], unique=True, postgresql_where=sa.text("is_current")
-    )
+    op.create_index("model_one_current_key", "model", ["kind"], unique=True, postgresql_where=sa.text("is_current"))
     op.create_table(
         "playlist",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -249,9 +248,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("record", sa.Text(), nullable=False),
         sa.Column("ingest_run_id", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["ingest_run_id"], ["ingest_run.id"], name=op.f("rejected_record_ingest_run_id_fkey")
-        ),
+        sa.ForeignKeyConstraint(["ingest_run_id"], ["ingest_run.id"], name=op.f("rejected_record_ingest_run_id_fkey")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("rejected_record_source_id_fkey")),
         sa.PrimaryKeyConstraint("source_id", "file", "place", name=op.f("rejected_record_pkey")),
     )

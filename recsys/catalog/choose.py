@@ -69,9 +69,7 @@ def content_hash(record: Playlist | Tracklist, keys: Sequence[str]) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def choose(
-    records: Sequence[Playlist | Tracklist], stored: Mapping[str, Stored], seen_before: set[int]
-) -> Choice:
+def choose(records: Sequence[Playlist | Tracklist], stored: Mapping[str, Stored], seen_before: set[int]) -> Choice:
     """Sort lists into those to be written and the rest.
 
     A list is known by its id within its source. Equal content is left alone; a later snapshot replaces an earlier

@@ -212,9 +212,7 @@ class Loader:
         for number, (list_id, key, _) in enumerate(played):
             position = position + 1 if number and played[number - 1][0] == list_id else 0
             rows.append((list_id, position, self._djs.known(key)))
-        copy_rows(
-            self._connection, "tracklist_dj", {"tracklist_id": "int8", "position": "int2", "dj_id": "int8"}, rows
-        )
+        copy_rows(self._connection, "tracklist_dj", {"tracklist_id": "int8", "position": "int2", "dj_id": "int8"}, rows)
 
     def _clear(self, accepted: Sequence[tuple[int, Accepted]], table: str, *parts: str) -> None:
         replaced = [list_id for list_id, item in accepted if item.id is not None]

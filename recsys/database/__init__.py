@@ -1,6 +1,6 @@
 """The database's door: connections, sessions, the schema, bulk copy."""
 
-from recsys.database.bulk import IdRegister, copy_integers, copy_rows
+from recsys.database.bulk import IdRegister, copy_integers, copy_rows, copy_vectors
 from recsys.database.connection import (
     check_server,
     connect,
@@ -17,6 +17,7 @@ from recsys.database.schema import (
     prepare_schema,
     require_migrated,
     revision,
+    table_sizes,
     upgrade,
 )
 from recsys.database.server import EmbeddedServer
@@ -29,6 +30,7 @@ __all__ = [
     "connect",
     "copy_integers",
     "copy_rows",
+    "copy_vectors",
     "database_url",
     "downgrade",
     "install_functions",
@@ -37,6 +39,7 @@ __all__ = [
     "require_migrated",
     "revision",
     "session_scope",
+    "table_sizes",
     "translated_errors",
     "upgrade",
     "writer_lock",

@@ -27,9 +27,7 @@ def copy_rows(
             copy.write_row(row)
 
 
-def copy_integers(
-    connection: psycopg.Connection, table: str, columns: dict[str, npt.NDArray[np.int64]]
-) -> None:
+def copy_integers(connection: psycopg.Connection, table: str, columns: dict[str, npt.NDArray[np.int64]]) -> None:
     """COPY integer columns of one length, none null; an array's dtype must be that of its column (int32 or int64).
 
     The arrays are laid out as COPY's own tuples (a count of fields, then length and big-endian value of each), which
@@ -44,7 +42,34 @@ def copy_integers(
     for name, values in columns.items():
         packed[f"{name} length"] = values.dtype.itemsize
         packed[name] = values
-    with connection.cursor().copy(_copy_statement(table, list(columns))) as copy:
+    _copy_packed(connection, table, list(columns), packed)
+
+
+def copy_vectors(
+    connection: psycopg.Connection,
+    table: str,
+    columns: tuple[str, str, str],
+    model_id: int,
+    ids: npt.NDArray[np.int64],
+    vectors: npt.NDArray[np.float32],
+) -> None:
+    """COPY vectors, shape (n, dimension), into a table of (model id, id, vector); `columns` names the three."""
+    dimension = vectors.shape[1]
+    fields = [("fields", ">i2"), ("model length", ">i4"), ("model", ">i8"), ("id length", ">i4"), ("id", ">i8")]
+    header = [("vector length", ">i4"), ("dimension", ">i2"), ("unused", ">i2")]
+    packed = np.zeros(len(ids), np.dtype([*fields, *header, ("vector", ">f4", (dimension,))]))
+    packed["fields"] = 3
+    packed["model length"] = packed["id length"] = 8
+    packed["model"], packed["id"] = model_id, ids
+    packed["vector length"], packed["dimension"] = 4 + 4 * dimension, dimension
+    packed["vector"] = vectors
+    _copy_packed(connection, table, columns, packed)
+
+
+def _copy_packed(
+    connection: psycopg.Connection, table: str, columns: Sequence[str], packed: npt.NDArray[np.void]
+) -> None:
+    with connection.cursor().copy(_copy_statement(table, columns)) as copy:
         copy.write(COPY_HEADER)
         copy.write(packed.tobytes())
         copy.write(COPY_TRAILER)

@@ -76,9 +76,7 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except (pg.UndefinedTable, pg.UndefinedFunction, pg.UndefinedColumn, pg.InvalidSchemaName):
-        raise NotMigratedError(
-            "the database is not set up for this version: run `recsys db upgrade`"
-        ) from None
+        raise NotMigratedError("the database is not set up for this version: run `recsys db upgrade`") from None
     except pg.InsufficientPrivilege as error:
         raise DatabaseError(f"the role may not do this: {error.diag.message_primary}") from None
     except (pg.DiskFull, pg.OutOfMemory, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow) as error:

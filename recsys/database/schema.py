@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
 SCHEMA_REVISION = "0001"
 """Alembic's newest revision, known here so that a reading command need not import Alembic."""
+
+COUNTED_ROWS = 1_000_000
+"""Rows up to which a table is counted exactly."""
 
 EXTENSIONS = ("vector", "pg_trgm")
 
@@ -77,6 +79,8 @@ def install_functions(connection: psycopg.Connection) -> None:
         name = sql.Identifier(schema, file.name.removesuffix(".sql"))
         connection.execute(sql.SQL("DROP FUNCTION IF EXISTS {}").format(name))
     if _has_table(connection, "title_profile"):
+        # A function may call one that is made after it.
+        connection.execute("SET LOCAL check_function_bodies = off")
         for file in sources:
             connection.execute(file.read_text(encoding="utf-8").encode())
 
@@ -84,10 +88,8 @@ def install_functions(connection: psycopg.Connection) -> None:
 def _alembic(settings: Settings) -> "Config":
     from alembic.config import Config
 
-    import recsys.migrations
-
     config = Config()
-    config.set_main_option("script_location", str(Path(recsys.migrations.__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(files("recsys.migrations")).replace("%", "%%"))
     config.attributes["settings"] = settings
     return config
 
@@ -135,7 +137,25 @@ def require_migrated(connection: psycopg.Connection) -> None:
         return
     if found is None or found < SCHEMA_REVISION:
         state = "is empty" if found is None else f"is at revision {found}"
-        raise NotMigratedError(
-            f"the schema {state}, this version needs {SCHEMA_REVISION}: run `recsys db upgrade`"
-        )
+        raise NotMigratedError(f"the schema {state}, this version needs {SCHEMA_REVISION}: run `recsys db upgrade`")
     raise NotMigratedError(f"the schema is at revision {found}, newer than this recsys: upgrade the package")
+
+
+def table_sizes(connection: psycopg.Connection) -> dict[str, int]:
+    """Rows of the catalogue's main tables, counted, or estimated by the server where they are many."""
+    tables = ("playlist", "tracklist", "song", "track", "artist", "dj", "title", "playlist_track", "tracklist_track")
+    rows = connection.execute(
+        "SELECT relname, reltuples FROM pg_class"
+        " WHERE relname = ANY(%s) AND relnamespace = current_schema()::regnamespace",
+        (list(tables),),
+    ).fetchall()
+    estimates = {str(name): int(estimate) for name, estimate in rows}
+    sizes = {}
+    for table in tables:
+        if table in estimates:
+            count = estimates[table]
+            if count < COUNTED_ROWS:
+                row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+                count = int(row[0]) if row else 0
+            sizes[table] = count
+    return sizes

@@ -267,6 +267,8 @@ class Model(Table):
     snapshot_hash: Mapped[str | None]
     is_current: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     """The one of its kind that answers where none is named."""
+    profiled_at: Mapped[datetime | None]
+    """When its title profiles were last built."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -1,6 +1,6 @@
 """Reads playlists and tracklists from files: one reader a format, the same few records from all of them."""
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -34,9 +34,9 @@ __all__ = [
 
 
 class Reader(Protocol):
-    """Reads a path batch by batch; files whose name is in `skip` are not opened."""
+    """Reads a path batch by batch."""
 
-    def __call__(self, path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
+    def __call__(self, path: Path) -> Iterator[Batch]:
         """Yield the batches in a fixed order; raise SourceError if the path is not of the format."""
 
 

@@ -1,6 +1,6 @@
 """Cuts what a reader yields into batches, always at the same places."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from recsys.sources.inputs import LONGEST_LINE, Bytes, Input
@@ -45,14 +45,11 @@ def batches(
     yield Batch(records, rejected, source.file, number, total - reported, is_last_of_file=True)
 
 
-def line_batches(
-    inputs: Iterable[Input], skip: Container[str], parse: Callable[[bytes, str, str], Parsed]
-) -> Iterator[Batch]:
+def line_batches(inputs: Iterable[Input], parse: Callable[[bytes, str, str], Parsed]) -> Iterator[Batch]:
     """Yield the batches of files of one record a line; `parse` gets the line, its file and its place."""
     for source in inputs:
-        if source.file not in skip:
-            stream = Bytes(source)
-            yield from batches(_parsed_lines(stream, parse), source, stream)
+        stream = Bytes(source)
+        yield from batches(_parsed_lines(stream, parse), source, stream)
 
 
 def _parsed_lines(stream: Bytes, parse: Callable[[bytes, str, str], Parsed]) -> Iterator[Parsed]:

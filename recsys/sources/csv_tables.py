@@ -4,7 +4,7 @@ This is what the code of "A Language Model-Based Playlist Generation Recommender
 from the MPD.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -41,17 +41,17 @@ _ITEM_ORDERS = {0: ("pid", "position", "uri"), 2: ("pid", "uri")}
 
 
 def csv_inputs(path: Path) -> list[Input]:
-    """Return items.csv, which counts for all three tables; raise SourceError if one of them is not there."""
+    """Return the folder as one input; raise SourceError if one of the three tables is not there."""
     require_path(path)
     folder = path if path.is_dir() else path.parent
     tables = [folder / f"{name}.csv" for name in ("playlists", "tracks", "items")]
     missing = [table.name for table in tables if not table.is_file()]
     if missing:
         raise SourceError(f"{folder} lacks {' and '.join(missing)}: playlists.csv, tracks.csv and items.csv are needed")
-    return [Input(texts.safe(str(folder / "items.csv"), 4096), folder, sum(table.stat().st_size for table in tables))]
+    return [Input(texts.safe(str(folder), 4096), folder, sum(table.stat().st_size for table in tables))]
 
 
-def read_csv(path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
+def read_csv(path: Path) -> Iterator[Batch]:
     """Yield the playlists of items.csv, and then those of playlists.csv that have no items.
 
     The tables of playlists and tracks are held in memory (1,000,000 and 2,260,000 rows for the whole MPD), items are
@@ -59,9 +59,8 @@ def read_csv(path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
     a table is not there or lacks a column.
     """
     for source in csv_inputs(path):
-        if source.file not in skip:
-            tables = _Tables(source)
-            yield from batches(tables.parsed(), source, tables)
+        tables = _Tables(source)
+        yield from batches(tables.parsed(), source, tables)
 
 
 class _List(msgspec.Struct, gc=False):
@@ -95,6 +94,7 @@ class _Group(msgspec.Struct):
 
 class _Tables:
     def __init__(self, source: Input) -> None:
+        self.file = source.file
         self.playlists = Table(source.path / "playlists.csv", _PLAYLIST_NAMES, ("pid", "name"), _PLAYLIST_ORDERS)
         self.tracks = Table(source.path / "tracks.csv", _TRACK_NAMES, ("uri", "title", "artist"), _TRACK_ORDERS)
         self.items = Table(source.path / "items.csv", _ITEM_NAMES, ("pid", "uri"), _ITEM_ORDERS)
@@ -112,7 +112,7 @@ class _Tables:
         yield from self._read_items()
         for pid, waiting in self.list_of.items():
             if waiting is not None:
-                yield [_playlist(pid, waiting, [], self.playlists, waiting.line)], []
+                yield [self._playlist(pid, waiting, [], _place(self.playlists, waiting.line))], []
 
     def _read_playlists(self) -> Iterator[Parsed]:
         for line, row, fault in self.playlists.rows():
@@ -125,7 +125,7 @@ class _Tables:
                 if pid in self.list_of:
                     raise UnusableError("a playlist with this pid stands before")
             except UnusableError as error:
-                yield [], [_rejected(self.playlists, line, str(error), row)]
+                yield [], [self._rejected(self.playlists, line, str(error), row)]
                 continue
             self.list_of[pid] = _List(
                 name=name,
@@ -146,7 +146,7 @@ class _Tables:
                 title = texts.filled(cells["title"], "track_name").strip()
                 artist = texts.filled(cells["artist"], "artist_name").strip()
             except UnusableError as error:
-                yield [], [_rejected(self.tracks, line, str(error), row)]
+                yield [], [self._rejected(self.tracks, line, str(error), row)]
                 continue
             album = (texts.optional(cells.get("album")) or "").strip()
             if uri not in self.entry_of:
@@ -162,14 +162,14 @@ class _Tables:
         group: _Group | None = None
         for line, row, fault in self.items.rows():
             if fault is not None:
-                yield [], [_rejected(self.items, line, fault, row)]
+                yield [], [self._rejected(self.items, line, fault, row)]
                 continue
             pid = row[self.items.columns["pid"]].strip()
             if group is None or pid != group.pid:
                 yield from self._finished(group)
                 group = _Group(pid, line, self._why_unusable(pid))
             if group.reason is not None:
-                yield [], [_rejected(self.items, line, group.reason, row)]
+                yield [], [self._rejected(self.items, line, group.reason, row)]
             else:
                 self._add(group, line, row)
         yield from self._finished(group)
@@ -185,7 +185,7 @@ class _Tables:
         group.entries.append(entry)
         if entry is None:
             reason = "track_uri is not in tracks.csv" if uri else "track_uri is empty"
-            group.rejected.append(_rejected(self.items, line, reason, row))
+            group.rejected.append(self._rejected(self.items, line, reason, row))
         place = self.items.columns.get("position")
         position = None if place is None else texts.whole_number(row[place])
         if position is not None:
@@ -197,24 +197,23 @@ class _Tables:
         waiting = self.list_of[group.pid]
         if waiting is not None:
             self.list_of[group.pid] = None
-            yield [_playlist(group.pid, waiting, group.in_order(), self.items, group.line)], group.rejected
+            yield [self._playlist(group.pid, waiting, group.in_order(), _place(self.items, group.line))], group.rejected
 
+    def _playlist(self, pid: str, row: _List, entries: list[Entry | None], place: str) -> Playlist:
+        return Playlist(
+            external_id=pid,
+            name=row.name,
+            entries=entries,
+            file=self.file,
+            place=place,
+            description=row.description,
+            followers=row.followers,
+            snapshot=row.snapshot,
+        )
 
-def _playlist(pid: str, row: _List, entries: list[Entry | None], table: Table, line: int) -> Playlist:
-    return Playlist(
-        external_id=pid,
-        name=row.name,
-        entries=entries,
-        file=table.file,
-        place=_place(table, line),
-        description=row.description,
-        followers=row.followers,
-        snapshot=row.snapshot,
-    )
-
-
-def _rejected(table: Table, line: int, reason: str, row: list[str]) -> Rejected:
-    return Rejected(table.file, _place(table, line), reason, excerpt(",".join(row)))
+    def _rejected(self, table: Table, line: int, reason: str, row: list[str]) -> Rejected:
+        of_entry = table is not self.playlists
+        return Rejected(self.file, _place(table, line), reason, excerpt(",".join(row)), of_entry)
 
 
 def _place(table: Table, line: int) -> str:

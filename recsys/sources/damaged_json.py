@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_NEAR_THE_END = 6
-"""An escape such as `\\u00e9` that is cut off is reported this many characters before the end, at most."""
+_CUT_OFF = re.compile(r"t(?:ru?)?|f(?:a(?:ls?)?)?|nu?l?|-|\\?(?:u[0-9a-fA-F]{0,3})?")
+"""What is left of a word or of an escape where the text ends inside it."""
 
 
 class BrokenError(ValueError):
@@ -112,7 +112,7 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < 20 else float(digits)
+    return int(digits) if len(digits) <= 20 else float(digits)
 
 
 _DECODER = json.JSONDecoder(strict=False, parse_int=_integer)
@@ -122,7 +122,7 @@ def _value(text: str, position: int) -> tuple[object, int]:
     try:
         return _DECODER.raw_decode(text, position)
     except json.JSONDecodeError as error:
-        at_end = error.msg.startswith("Unterminated") or error.pos >= len(text) - _NEAR_THE_END
+        at_end = error.msg.startswith("Unterminated") or _CUT_OFF.fullmatch(text, error.pos) is not None
         raise BrokenError(error.pos, error.msg, at_end) from None
     except RecursionError:
         raise BrokenError(position, "it is nested too deeply") from None

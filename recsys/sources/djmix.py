@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from hashlib import file_digest
 from pathlib import Path
 
@@ -41,16 +41,15 @@ def djmix_inputs(path: Path) -> list[Input]:
     return inputs
 
 
-def read_djmix(path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
+def read_djmix(path: Path) -> Iterator[Batch]:
     """Yield each mix as a Tracklist and as a Playlist of the same id, named by its show and genres.
 
     Raises SourceError if the path holds no djmix dataset.
     """
     for source in djmix_inputs(path):
-        if source.file not in skip:
-            stream = Bytes(source)
-            data = stream.read()
-            yield from batches(mixes_of(data, source.file, stream.damage), source, stream)
+        stream = Bytes(source)
+        data = stream.read()
+        yield from batches(mixes_of(data, source.file, stream.damage), source, stream)
 
 
 def mixes_of(data: bytes, file: str, damage: str | None = None) -> Iterator[Parsed]:
@@ -71,7 +70,7 @@ def mixes_of(data: bytes, file: str, damage: str | None = None) -> Iterator[Pars
         try:
             yield _parse_mix(mix, file, place)
         except UnusableError as error:
-            yield [], [Rejected(file, place, str(error), excerpt(str(mix)))]
+            yield [], [Rejected(file, place, str(error), excerpt(mix))]
 
 
 def _parse_mix(mix: object, file: str, place: str) -> Parsed:
@@ -91,7 +90,7 @@ def _parse_mix(mix: object, file: str, place: str) -> Parsed:
             entries.append(parse_track(texts.checked(line.get("title"), "title")))
         except UnusableError as error:
             entries.append(None)
-            rejected.append(Rejected(file, f"{place}.tracklist[{number}]", str(error), excerpt(str(line))))
+            rejected.append(Rejected(file, f"{place}.tracklist[{number}]", str(error), excerpt(line), of_entry=True))
     title = parse_mix_title(written)
     tags = _tags(mix.get("tags"))
     djs = djs_of(title, tags)

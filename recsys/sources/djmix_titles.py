@@ -31,7 +31,8 @@ _BETWEEN_DJS = re.compile(
     r"\s*(?:[,&+/]|(?<!\w)(?:aka|b2b|vs\.?|feat\.?|ft\.?|pres\.?|presents|with)(?!\w))\s*", re.IGNORECASE
 )
 _NO_DJ = re.compile(
-    r"various(?: artists)?|unknown(?: artists?)?|all crews|(?:special )?guests?|friends|more|live(?: pa)?|dj(?: set)?|mc|mr\.?|the|\W+|tba",
+    r"various(?: artists)?|unknown(?: artists?)?|all crews|(?:special )?guests?|friends|more|live(?: pa)?|dj(?: set)?"
+    r"|mc|mr\.?|the|tba|\W+",
     re.IGNORECASE,
 )
 _NO_SHOW = re.compile(

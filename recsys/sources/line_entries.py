@@ -11,6 +11,7 @@ from recsys.sources.records import MAX_TEXT, Entry, Rejected
 from recsys.sources.texts import UnusableError, excerpt, first_of
 
 Short = Annotated[str, Meta(max_length=MAX_TEXT)]
+WholeId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Number = Annotated[int, Meta(ge=0, le=texts.LARGEST_NUMBER)]
 
 _TITLE = ("track_name", "title")
@@ -80,7 +81,7 @@ def entries_one_by_one(
             entries.append(entry_of(_line_entry(track, needs_song=needs_song), needs_song=needs_song))
         except UnusableError as error:
             entries.append(None)
-            rejected.append(Rejected(file, f"{place}.tracks[{number}]", str(error), excerpt(str(track))))
+            rejected.append(Rejected(file, f"{place}.tracks[{number}]", str(error), excerpt(track), of_entry=True))
     return entries, rejected
 
 

@@ -1,7 +1,7 @@
 """The Million Playlist Dataset: slices of 1,000 playlists, in a folder, one by one, or in the dataset's zip."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
@@ -103,14 +103,12 @@ def mpd_inputs(path: Path) -> list[Input]:
     return sorted(inputs, key=_range)
 
 
-def read_mpd(path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
-    """Yield the playlists of MPD slices, one batch a slice; files named in `skip` are not opened.
+def read_mpd(path: Path) -> Iterator[Batch]:
+    """Yield the playlists of MPD slices, one batch a slice.
 
     Raises SourceError if the path holds no slice.
     """
     for source in mpd_inputs(path):
-        if source.file in skip:
-            continue
         stream = Bytes(source)
         data = stream.read()
         yield from batches(playlists_of(data, source.file, stream.damage), source, stream, MAX_SLICE_ENTRIES)
@@ -246,7 +244,7 @@ def playlist_by_entries(raw: bytes, file: str, place: str) -> Parsed:
             playlist.entries.append(_entry(track))
         except UnusableError as error:
             playlist.entries.append(None)
-            rejected.append(Rejected(file, f"{place}.tracks[{number}]", str(error), excerpt(str(track))))
+            rejected.append(Rejected(file, f"{place}.tracks[{number}]", str(error), excerpt(track), of_entry=True))
     return [playlist], rejected
 
 

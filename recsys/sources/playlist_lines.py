@@ -1,6 +1,6 @@
 """Playlists as JSON lines: one playlist a line."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,7 +10,7 @@ from recsys.sources import texts
 from recsys.sources.batches import Parsed, line_batches
 from recsys.sources.damaged_json import BrokenError, decode
 from recsys.sources.inputs import Input, file_input, folder_inputs, require_path
-from recsys.sources.line_entries import LineEntry, Short, entries_one_by_one, entry_of
+from recsys.sources.line_entries import LineEntry, Short, WholeId, entries_one_by_one, entry_of
 from recsys.sources.records import Batch, Playlist, Rejected
 from recsys.sources.texts import UnusableError, excerpt, first_of
 
@@ -18,8 +18,8 @@ from recsys.sources.texts import UnusableError, excerpt, first_of
 class _Line(msgspec.Struct, gc=False):
     name: Short
     tracks: list[LineEntry]
-    pid: int | Short | None = None
-    id: int | Short | None = None
+    pid: WholeId | Short | None = None
+    id: WholeId | Short | None = None
     description: str | None = None
     num_followers: int | None = None
     followers: int | None = None
@@ -42,12 +42,12 @@ def line_inputs(path: Path) -> list[Input]:
     return inputs
 
 
-def read_playlists(path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
-    """Yield the playlists of JSON lines (`-` reads standard input); files named in `skip` are not opened.
+def read_playlists(path: Path) -> Iterator[Batch]:
+    """Yield the playlists of JSON lines (`-` reads standard input).
 
     Raises SourceError if the path holds no such file.
     """
-    yield from line_batches(line_inputs(path), skip, parse_playlist)
+    yield from line_batches(line_inputs(path), parse_playlist)
 
 
 def parse_playlist(line: bytes, file: str, place: str) -> Parsed:

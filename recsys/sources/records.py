@@ -35,7 +35,7 @@ class Rejected(msgspec.Struct, frozen=True):
     record: str = ""
     """The beginning of the record, for the person who mends it."""
     of_entry: bool = False
-    """Whether this is one entry of a list that is kept."""
+    """Whether this is one entry of a list that is kept, or a row that is no list by itself."""
 
 
 class Playlist(msgspec.Struct):

@@ -1,6 +1,7 @@
 """What a field may hold: texts that a database can store, whole numbers, days."""
 
 import html
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -28,10 +29,15 @@ def is_safe(text: str) -> bool:
     return _BROKEN.search(text) is None
 
 
-def excerpt(record: str | bytes) -> str:
-    """Return the first 200 characters of a record, safe to store and to show."""
+def excerpt(record: object) -> str:
+    """Return the first 200 characters of a text, of bytes or of decoded JSON, safe to store and to show."""
     if isinstance(record, bytes):
         record = record[:1000].decode("utf-8", "replace")
+    if not isinstance(record, str):
+        try:
+            record = json.dumps(record, ensure_ascii=False)
+        except RecursionError:
+            record = ""
     return safe(record, 200)
 
 

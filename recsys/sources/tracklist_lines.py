@@ -1,6 +1,6 @@
 """Tracklists as JSON lines: what one DJ played in one show or mix, a line."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -8,14 +8,14 @@ import msgspec
 from recsys.sources import texts
 from recsys.sources.batches import Parsed, line_batches
 from recsys.sources.damaged_json import BrokenError, decode
-from recsys.sources.line_entries import LineEntry, Short, entries_one_by_one, entry_of
+from recsys.sources.line_entries import LineEntry, Short, WholeId, entries_one_by_one, entry_of
 from recsys.sources.playlist_lines import line_inputs
 from recsys.sources.records import Batch, Rejected, Tracklist
 from recsys.sources.texts import UnusableError, excerpt
 
 
 class _Line(msgspec.Struct, gc=False):
-    id: int | Short
+    id: WholeId | Short
     tracks: list[LineEntry]
     title: Short | None = None
     dj: Short | None = None
@@ -27,12 +27,12 @@ class _Line(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Line)
 
 
-def read_tracklists(path: Path, skip: Container[str] = ()) -> Iterator[Batch]:
-    """Yield the tracklists of JSON lines (`-` reads standard input); files named in `skip` are not opened.
+def read_tracklists(path: Path) -> Iterator[Batch]:
+    """Yield the tracklists of JSON lines (`-` reads standard input).
 
     Raises SourceError if the path holds no such file.
     """
-    yield from line_batches(line_inputs(path), skip, parse_tracklist)
+    yield from line_batches(line_inputs(path), parse_tracklist)
 
 
 def parse_tracklist(line: bytes, file: str, place: str) -> Parsed:

@@ -1,0 +1,29 @@
+"""The title recommender's door: titles into vectors, and vectors into answers."""
+
+from typing import TYPE_CHECKING, Any
+
+from recsys.titles.recommend import Answer, Filters, Recommendation, SimilarTitle, Voter, recommend, similar_titles
+
+if TYPE_CHECKING:
+    from recsys.titles.embed import EmbedSummary, embed_titles
+
+__all__ = [
+    "Answer",
+    "EmbedSummary",
+    "Filters",
+    "Recommendation",
+    "SimilarTitle",
+    "Voter",
+    "embed_titles",
+    "recommend",
+    "similar_titles",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import embedding, with SQLAlchemy and numpy behind it, only where it is asked for."""
+    if name in ("EmbedSummary", "embed_titles"):
+        from recsys.titles import embed
+
+        return getattr(embed, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,51 @@
+# `make demo` and `make test` are all that a new machine needs: Python 3.11 or newer, and a network that reaches PyPI.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# Everything that the demo makes stays in this folder: delete it, and the demo is gone.
+export RECSYS_HOME ?= $(CURDIR)/.demo
+DEMO_TITLE ?= sunset deep house
+DEMO_TRACK ?= Stardust - Music Sounds Better With You
+
+.PHONY: demo test lint install install-test clean
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "recsys needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline]"
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,test]"
+	touch $@
+
+install: $(VENV)/installed
+
+install-test: $(VENV)/installed-test
+
+# The embedded server, whatever DATABASE_URL says: a demo does not write into somebody's database.
+demo: export DATABASE_URL =
+demo: install
+	$(BIN)/recsys db upgrade
+	$(BIN)/recsys ingest djmix
+	$(BIN)/recsys titles embed
+	$(BIN)/recsys recommend "$(DEMO_TITLE)" --explain
+	$(BIN)/recsys similar track "$(DEMO_TRACK)"
+	@echo
+	@echo "Ask for more:  export RECSYS_HOME=$(RECSYS_HOME)"
+	@echo "               $(BIN)/recsys recommend \"late night drum and bass\""
+	@echo "Done with it:  $(BIN)/recsys db stop"
+
+test: install-test
+	$(BIN)/python -m pytest
+
+lint: install-test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	-$(BIN)/recsys db stop
+	rm -rf $(VENV) .demo

@@ -1,0 +1,148 @@
+"""`recsys recommend` and `recsys similar`: questions and their answers."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from . import output
+
+if TYPE_CHECKING:
+    from recsys.catalog import ListedTrack
+    from recsys.titles import Recommendation
+
+similar = typer.Typer(help="What goes with a track or a title.", no_args_is_help=True)
+
+
+class Vote(StrEnum):
+    """How titles vote."""
+
+    SOFT = "soft"
+    SEED = "seed"
+
+
+class FileFormat(StrEnum):
+    """Files that a list can be written as."""
+
+    CSV = "csv"
+    URIS = "uris"
+    M3U8 = "m3u8"
+
+
+N = typer.Option(10, "--n", "-n", min=1, max=10_000, help="How many.")
+FORMAT = typer.Option(None, "--format", help="Write a file's text instead of a table.")
+OUTPUT = typer.Option(None, "--output", "-o", help="File to write to, stdout by default.")
+
+
+def recommend(
+    title: str = typer.Argument(help='The playlist\'s title, for example "late night drive".'),
+    n: int = N,
+    vote: Vote = typer.Option(
+        Vote.SOFT, help="soft: titles by nearness; seed: the paper's count of 50 playlists."
+    ),
+    exclude_artist: list[str] = typer.Option([], help="Leave an artist out, in any role; may be repeated."),
+    exclude_track: list[str] = typer.Option([], help='Leave a song out: a URI or "Artist - Title"; may be repeated.'),
+    max_per_artist: int = typer.Option(None, min=1, help="At most so many songs of an artist."),
+    explain: bool = typer.Option(False, "--explain", help="Show which titles voted for each track."),
+    as_json: bool = output.JSON,
+    file_format: FileFormat = FORMAT,
+    out: Path = OUTPUT,
+) -> None:
+    """Tracks for a playlist's title."""
+    from recsys.catalog import find_artist, find_song
+    from recsys.config import load_settings
+    from recsys.database import connect, require_migrated, translated_errors
+    from recsys.titles import Filters
+    from recsys.titles import recommend as recommend_tracks
+
+    with translated_errors(), connect(load_settings(), autocommit=True) as connection:
+        require_migrated(connection)
+        filters = Filters(
+            songs=[find_song(connection, text).id for text in exclude_track],
+            artists=[find_artist(connection, name) for name in exclude_artist],
+            max_per_artist=max_per_artist,
+        )
+        answer = recommend_tracks(connection, title, n, method=vote.value, filters=filters, explain=explain)
+    if answer.is_stale:
+        output.note("lists were loaded since the profiles were built: run `recsys titles embed` to count them in")
+    if _wrote_file(answer.tracks, file_format, out, name=title, as_json=as_json):
+        return
+    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("titles", "right"))
+    if explain:
+        made.add_column("voted for by (similarity, share)", overflow="fold")
+    output.print_table(made, [_row(track, explain=explain) for track in answer.tracks])
+    output.note(f"{'a title in the database' if answer.is_known else 'a new title'}: {answer.title!r}")
+
+
+def _row(track: "Recommendation", *, explain: bool) -> list[object]:
+    row: list[object] = [track.rank, track.full_title, track.artist, f"{track.score:.3g}", track.voters]
+    if explain:
+        row.append("\n".join(f"{v.title} ({v.similarity:.2f}, {v.share:.0%})" for v in track.voted_by))
+    return row
+
+
+def _wrote_file(
+    tracks: "Sequence[ListedTrack]", file_format: FileFormat | None, out: Path | None, *, name: str, as_json: bool
+) -> bool:
+    if file_format is not None:
+        from recsys.export import export_playlist
+
+        output.write_result(export_playlist(tracks, file_format.value, name), out)
+        without = sum(track.uri is None for track in tracks)
+        if file_format is FileFormat.URIS and without:
+            output.note(f"{without} of {len(tracks)} tracks have no URI and are left out")
+        return True
+    if as_json or out is not None:
+        output.write_result("".join(f"{output.json_line(track)}\n" for track in tracks), out)
+        return True
+    return False
+
+
+@similar.command("track")
+def similar_track(
+    track: str = typer.Argument(help='A URI, "Artist - Title", or a title.'),
+    n: int = N,
+    as_json: bool = output.JSON,
+    file_format: FileFormat = FORMAT,
+    out: Path = OUTPUT,
+) -> None:
+    """Songs that stand in the same playlists and tracklists."""
+    from recsys.catalog import find_song, similar_tracks
+    from recsys.config import load_settings
+    from recsys.database import connect, require_migrated, translated_errors
+
+    with translated_errors(), connect(load_settings(), autocommit=True) as connection:
+        require_migrated(connection)
+        song = find_song(connection, track)
+        tracks = similar_tracks(connection, song.id, n)
+    if _wrote_file(tracks, file_format, out, name=f"like {song}", as_json=as_json):
+        return
+    made = output.table(
+        ("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("playlists", "right"),
+        ("tracklists", "right"),
+    )  # fmt: skip
+    output.print_table(
+        made, [(t.rank, t.full_title, t.artist, f"{t.score:.3f}", t.playlists, t.tracklists) for t in tracks]
+    )
+    output.note(f"played together with {song}" if tracks else f"{song} stands in no list with another song")
+
+
+@similar.command("title")
+def similar_title(
+    title: str = typer.Argument(help="A playlist title, known or not."), n: int = N, as_json: bool = output.JSON
+) -> None:
+    """Titles of a similar meaning, with how many playlists carry them."""
+    from recsys.config import load_settings
+    from recsys.database import connect, require_migrated, translated_errors
+    from recsys.titles import similar_titles
+
+    with translated_errors(), connect(load_settings(), autocommit=True) as connection:
+        require_migrated(connection)
+        titles = similar_titles(connection, title, n)
+    if as_json:
+        output.print_json(titles)
+        return
+    made = output.table(("title", "left"), ("similarity", "right"), ("playlists", "right"))
+    output.print_table(made, [(t.title, f"{t.similarity:.3f}", output.number(t.playlists)) for t in titles])

@@ -1,0 +1,53 @@
+"""The command's root: its groups, and how errors and interruptions end."""
+
+import os
+import sys
+
+import typer
+
+from recsys import __version__
+from recsys.errors import RecsysError
+
+from . import answer, db, doctor, ingest, titles
+
+app = typer.Typer(
+    name="recsys",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.add_typer(db.app, name="db")
+app.command("ingest")(ingest.ingest)
+app.add_typer(titles.app, name="titles")
+app.command("recommend")(answer.recommend)
+app.add_typer(answer.similar, name="similar")
+app.command("doctor")(doctor.doctor)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"recsys {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    """A recommender that lives in Postgres: a playlist from its title, a tracklist from a song, a DJ or a listener."""
+
+
+def main() -> None:
+    """Run the command; what a person can mend is one line on stderr and exit code 1."""
+    try:
+        app()
+    except RecsysError as error:
+        typer.secho(f"recsys: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: what was finished is kept, run the same command again to go on", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

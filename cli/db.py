@@ -1,0 +1,120 @@
+"""`recsys db`: the server and its schema."""
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import typer
+
+from . import output
+
+if TYPE_CHECKING:
+    from recsys.config import Settings
+    from recsys.database import EmbeddedServer
+
+app = typer.Typer(help="The database: set up, start, stop, look inside.", no_args_is_help=True)
+
+
+def _embedded(settings: "Settings") -> "EmbeddedServer":
+    from recsys.database import EmbeddedServer
+    from recsys.errors import SettingsError
+
+    if settings.database_url is not None:
+        raise SettingsError("DATABASE_URL names a server of your own: it is started and stopped where it runs")
+    return EmbeddedServer(settings.home)
+
+
+@app.command()
+def upgrade() -> None:
+    """Bring the schema to this version; starts the embedded server if it is down."""
+    from recsys.catalog import finish_load
+    from recsys.config import load_settings
+    from recsys.database import SCHEMA_REVISION, connect, revision, translated_errors
+    from recsys.database import upgrade as upgrade_schema
+
+    settings = load_settings()
+    upgrade_schema(settings)
+    with translated_errors(), connect(settings) as connection:
+        finish_load(connection)
+        found = revision(connection)
+    output.note(f"the schema {settings.db_schema} is at revision {found or SCHEMA_REVISION}")
+
+
+@app.command()
+def status(as_json: bool = output.JSON) -> None:
+    """Where the database is, and how much is in it."""
+    from recsys.config import load_settings
+    from recsys.database import EmbeddedServer, connect, database_url, revision, table_sizes
+
+    settings = load_settings()
+    facts: dict[str, object] = {
+        "server": "yours (DATABASE_URL)" if settings.database_url else "embedded",
+        "url": _without_password(database_url(settings)),
+        "schema": settings.db_schema,
+        "home": str(settings.home),
+    }
+    if settings.database_url is None and not EmbeddedServer(settings.home).is_running():
+        facts["state"] = "stopped"
+    else:
+        with connect(settings) as connection:
+            facts["state"] = "running"
+            facts["postgres"] = connection.info.parameter_status("server_version")
+            facts["revision"] = revision(connection) or "none: run `recsys db upgrade`"
+            facts |= table_sizes(connection)
+    if as_json:
+        output.print_json([facts])
+        return
+    shown = {name: output.number(value) if isinstance(value, int) else value for name, value in facts.items()}
+    output.print_table(output.table(("what", "left"), ("value", "left")), shown.items())
+
+
+def _without_password(url: str) -> str:
+    import re
+
+    return re.sub(r"(?<=://)([^:/@]*):[^@/]*@", r"\1:***@", url)
+
+
+@app.command()
+def start() -> None:
+    """Start the embedded server."""
+    from recsys.config import load_settings
+
+    was_started = _embedded(load_settings()).start()
+    output.note("started" if was_started else "it was running already")
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded server; commands that need it start it again."""
+    from recsys.config import load_settings
+
+    was_running = _embedded(load_settings()).stop()
+    output.note("stopped" if was_running else "it was not running")
+
+
+@app.command()
+def url() -> None:
+    """Print the database's URL, for psql, notebooks and BI tools."""
+    from recsys.config import load_settings
+    from recsys.database import database_url
+
+    typer.echo(database_url(load_settings()))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Open psql with the schema in its search path; further arguments go to psql."""
+    from recsys.config import load_settings
+    from recsys.database import EmbeddedServer, connect, database_url
+    from recsys.errors import DatabaseError
+
+    settings = load_settings()
+    connect(settings).close()
+    program = shutil.which("psql")
+    if program is None or settings.database_url is None:
+        program = str(EmbeddedServer(settings.home).psql())
+    environment = os.environ | {"PGOPTIONS": f"-c search_path={settings.db_schema},public"}
+    try:
+        os.execve(program, [program, database_url(settings), *context.args], environment)
+    except OSError as error:
+        raise DatabaseError(f"cannot run {program}: {error.strerror}") from None

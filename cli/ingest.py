@@ -1,0 +1,80 @@
+"""`recsys ingest`: files into the catalogue."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from . import output
+
+if TYPE_CHECKING:
+    from recsys.catalog import Counts, IngestSummary
+
+SHOWN_REASONS = 8
+
+
+def ingest(
+    format: str = typer.Argument(help="mpd, playlists, tracklists, csv or djmix.", metavar="FORMAT"),
+    paths: list[Path] = typer.Argument(
+        None, help="Files or folders; - is standard input. djmix without a path is fetched.", metavar="PATH..."
+    ),
+    source: str = typer.Option(None, help="Name within which ids are unique; the format's name by default."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Read and count, keep nothing."),
+    as_json: bool = output.JSON,
+) -> None:
+    """Load playlists and tracklists.
+
+    The same files twice change nothing, an interrupted load goes on where it stopped. Exit code 1 says that some records were rejected; they are kept in the table rejected_record.
+    """
+    from recsys.catalog import ingest as load
+    from recsys.config import load_settings
+    from recsys.sources import FORMATS, fetch_djmix
+
+    if format not in FORMATS:
+        raise typer.BadParameter(f"{format!r} is not one of {', '.join(FORMATS)}", param_hint="FORMAT")
+    settings = load_settings()
+    if not paths:
+        if format != "djmix":
+            raise typer.BadParameter(f"name the files of the format {format}", param_hint="PATH")
+        output.note("fetching the djmix data set (4 MB)")
+        paths = [fetch_djmix(settings.downloads_folder)]
+    total = sum(map(FORMATS[format].total_bytes, paths))
+    with output.progress(of_bytes=True) as bar:
+        task = bar.add_task("reading", total=total or None)
+
+        def show(bytes_read: int, counts: "Counts") -> None:
+            done = counts.stored + counts.replaced
+            bar.update(task, advance=bytes_read, description=f"{done:,} lists, {counts.entries_stored:,} entries")
+
+        summary = load(settings, format, paths, source=source, dry_run=dry_run, progress=show)
+    if as_json:
+        output.print_json([{"dry_run": dry_run, **summary.as_dict()}])
+    else:
+        _print(summary, dry_run=dry_run)
+    if summary.counts.rejected or summary.counts.entries_rejected:
+        raise typer.Exit(1)
+
+
+def _print(summary: "IngestSummary", *, dry_run: bool) -> None:
+    counts = summary.counts
+    rows = [
+        ("lists read", counts.read),
+        ("  stored", counts.stored),
+        ("  replaced by a later state", counts.replaced),
+        ("  already there", counts.already_there),
+        ("  rejected", counts.rejected),
+        ("entries stored", counts.entries_stored),
+        ("entries nobody identified", counts.entries_unidentified),
+        ("entries rejected", counts.entries_rejected),
+    ]
+    made = output.table(("dry run: nothing is kept" if dry_run else "loaded", "left"), ("", "right"))
+    output.print_table(made, [(name, output.number(value)) for name, value in rows])
+    if summary.reasons:
+        reasons = sorted(summary.reasons.items(), key=lambda item: (-item[1], item[0]))
+        made = output.table(("why records were rejected", "left"), ("", "right"))
+        output.print_table(made, [(reason, output.number(count)) for reason, count in reasons[:SHOWN_REASONS]])
+        left_out = len(reasons) - SHOWN_REASONS
+        if left_out > 0:
+            output.note(f"and {left_out} more reasons")
+        if not dry_run:
+            output.note("each one: SELECT file, place, reason FROM rejected_record")

@@ -1,0 +1,96 @@
+"""What the command shows: tables for people, JSON lines for programs, progress on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+Justify = Literal["left", "right"]
+
+JSON = typer.Option(False, "--json", help="JSON lines instead of a table.")
+
+
+def json_line(item: Any) -> str:
+    """An object as one line of JSON."""
+    if is_dataclass(item) and not isinstance(item, type):
+        item = asdict(item)
+    return json.dumps(item, ensure_ascii=False, default=str)
+
+
+def print_json(items: Iterable[Any]) -> None:
+    """Print objects as JSON lines."""
+    for item in items:
+        typer.echo(json_line(item))
+
+
+def note(message: str) -> None:
+    """Say something beside the result, on stderr."""
+    typer.echo(message, err=True)
+
+
+def table(*columns: tuple[str, Justify], title: str | None = None) -> "Table":
+    """An empty table with named columns."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for name, justify in columns:
+        made.add_column(name, justify=justify, overflow="fold", no_wrap=justify == "right")
+    return made
+
+
+def print_table(made: "Table", rows: Iterable[Sequence[object]]) -> None:
+    """Print rows in a table: to the terminal's width, or in full where stdout is not a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    for row in rows:
+        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False).print(made)
+
+
+def number(value: int) -> str:
+    """A count with thousands apart."""
+    return f"{value:,}"
+
+
+@contextmanager
+def progress(*, of_bytes: bool = False) -> "Iterator[Progress]":
+    """A progress bar on stderr, silent where stderr is not a terminal."""
+    from rich import progress as rich_progress
+    from rich.console import Console
+
+    how_much = rich_progress.DownloadColumn() if of_bytes else rich_progress.MofNCompleteColumn()
+    with rich_progress.Progress(
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        how_much,
+        rich_progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    ) as bar:
+        yield bar
+
+
+def write_result(text: str, output: Path | None) -> None:
+    """Write a result to a file, or to stdout where none is named."""
+    if output is None or str(output) == "-":
+        typer.echo(text, nl=False)
+        return
+    from recsys.errors import RecsysError
+
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RecsysError(f"cannot write {output}: {error.strerror}") from None
+    note(f"written: {output}")

@@ -1,0 +1,99 @@
+"""Songs and artists by the names that people type."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import class_row
+
+from recsys.catalog.listed import ListedTrack
+from recsys.errors import UnknownNameError
+from recsys.names import name_key, parse_credit, song_name, split_artist_title
+
+SPOTIFY_LINK = re.compile(r"https?://open\.spotify\.com/(?:intl-\w+/)?track/(\w+)")
+
+NAMED = "SELECT s.id, s.artist, s.title, s.version FROM song AS s"
+
+SAME_TITLE = f"""{NAMED} LEFT JOIN song_stats AS h ON h.song_id = s.id
+ WHERE lower(s.title) = lower(%s) ORDER BY h.playlists + h.tracklists DESC NULLS LAST, s.id LIMIT 6"""
+
+ALIKE = f"""{NAMED}
+ ORDER BY similarity(concat_ws(' ', s.artist, s.title, s.version), %s) DESC, s.id LIMIT 3"""
+
+SIMILAR_TRACKS = """
+SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score, playlists, tracklists
+  FROM similar_tracks(%s, %s)
+"""
+
+
+@dataclass(frozen=True)
+class NamedSong:
+    """A song by id, as it is shown."""
+
+    id: int
+    artist: str
+    title: str
+    version: str | None
+
+    def __str__(self) -> str:
+        version = f" ({self.version})" if self.version else ""
+        return f"{self.artist} - {self.title}{version}" if self.artist else f"{self.title}{version}"
+
+
+def find_song(connection: psycopg.Connection, text: str) -> NamedSong:
+    """The song that a URI, an open.spotify.com link, "Artist - Title" or a title alone means.
+
+    Raises:
+        UnknownNameError: there is none, or a title alone names several; the message lists the nearest ones.
+    """
+    with connection.cursor(row_factory=class_row(NamedSong)) as cursor:
+        link = SPOTIFY_LINK.match(text)
+        uri = f"spotify:track:{link[1]}" if link else text
+        found = cursor.execute(f"{NAMED} JOIN track AS t ON t.song_id = s.id WHERE t.uri = %s", (uri,)).fetchone()
+        if found is None and (parts := split_artist_title(text)):
+            artist, title = parts
+            key = song_name(title, artist, parse_credit(artist, free_text=True).main).key
+            found = cursor.execute(f"{NAMED} WHERE s.key = %s", (key,)).fetchone()
+        if found is not None:
+            return found
+        same = cursor.execute(SAME_TITLE, (text,)).fetchall()
+        if len(same) == 1:
+            return same[0]
+        if same:
+            raise UnknownNameError(f"several songs are called {text!r}, name one: {_listing(same)}")
+        alike = cursor.execute(ALIKE, (text,)).fetchall()
+    nearest = f"; the nearest are: {_listing(alike)}" if alike else ""
+    raise UnknownNameError(f"no song is called {text!r}{nearest}")
+
+
+def _listing(songs: Sequence[NamedSong]) -> str:
+    return ", ".join(f'"{song}"' for song in songs)
+
+
+def find_artist(connection: psycopg.Connection, name: str) -> int:
+    """The id of an artist.
+
+    Raises:
+        UnknownNameError: there is none of that name; the message lists the nearest ones.
+    """
+    row = connection.execute("SELECT id FROM artist WHERE key = %s", (name_key(name),)).fetchone()
+    if row is not None:
+        return int(row[0])
+    alike = connection.execute("SELECT name FROM artist ORDER BY similarity(name, %s) DESC, id LIMIT 3", (name,))
+    nearest = ", ".join(f'"{alike_name}"' for (alike_name,) in alike)
+    raise UnknownNameError(f"no artist is called {name!r}" + (f"; the nearest are: {nearest}" if nearest else ""))
+
+
+@dataclass
+class SimilarTrack(ListedTrack):
+    """A track with the numbers of lists that hold it together with the one asked for."""
+
+    playlists: int
+    tracklists: int
+
+
+def similar_tracks(connection: psycopg.Connection, song_id: int, n: int = 10) -> list[SimilarTrack]:
+    """Songs that stand in the same playlists and tracklists as a song, best first."""
+    with connection.cursor(row_factory=class_row(SimilarTrack)) as cursor:
+        return cursor.execute(SIMILAR_TRACKS, (song_id, n)).fetchall()

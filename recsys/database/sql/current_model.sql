@@ -1,0 +1,14 @@
+-- The model that answers for a kind where none is named; an error that names the mend where there is none.
+CREATE FUNCTION current_model(wanted text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+  found bigint := (SELECT m.id FROM model AS m WHERE m.kind = wanted AND m.is_current);
+BEGIN
+  IF found IS NULL THEN
+    RAISE EXCEPTION 'nothing is embedded yet: run `recsys titles embed`' USING ERRCODE = 'RS001';
+  END IF;
+  RETURN found;
+END
+$$;

@@ -1,0 +1,40 @@
+-- The titles nearest to a unit vector by cosine, best first; ties by id.
+--
+-- Up to 20,000 titles every vector is compared. Above that the model's HNSW index answers, with ef_search well over the
+-- rows wanted (at pgvector's default of 40 at most 40 rows come back); should it bring fewer rows than asked for, every
+-- vector is compared after all. A partial index cannot serve a parameter, so the statement is planned with the model's id.
+CREATE FUNCTION nearest_titles(query vector, k integer DEFAULT 50, model bigint DEFAULT NULL)
+RETURNS TABLE (title_id bigint, similarity real)
+LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+  chosen bigint := coalesce(model, current_model('title-encoder'));
+  dimension integer := (SELECT m.dimension FROM model AS m WHERE m.id = chosen);
+  ids bigint[];
+  similarities real[];
+BEGIN
+  IF dimension IS DISTINCT FROM vector_dims(query) THEN
+    RAISE EXCEPTION 'title model % has % dimensions, the query has %', chosen, dimension, vector_dims(query)
+      USING ERRCODE = 'data_exception';
+  END IF;
+  IF to_regclass(format('title_embedding_hnsw_%s', chosen)) IS NOT NULL THEN
+    PERFORM set_config('hnsw.ef_search', least(greatest(2 * k, 100), 1000)::text, true);
+    EXECUTE format(
+      'SELECT array_agg(title_id), array_agg(similarity) FROM (SELECT e.title_id,'
+      ' (-(e.embedding::vector(%1$s) <#> $1))::real AS similarity FROM title_embedding AS e WHERE e.model_id = %2$s'
+      ' ORDER BY e.embedding::vector(%1$s) <#> $1 LIMIT $2) AS found', dimension, chosen)
+      INTO ids, similarities USING query, k;
+  END IF;
+  IF coalesce(cardinality(ids), 0) >= k THEN
+    RETURN QUERY SELECT unnest(ids), unnest(similarities);
+  ELSE
+    RETURN QUERY
+      SELECT e.title_id, (-(e.embedding <#> query))::real
+        FROM title_embedding AS e
+       WHERE e.model_id = chosen
+       ORDER BY e.embedding <#> query, e.title_id
+       LIMIT k;
+  END IF;
+END
+$$;

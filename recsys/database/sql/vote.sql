@@ -1,0 +1,55 @@
+-- Tracks for a query vector, best first, ties by the track's id.
+--
+-- method 'soft': the nearest titles vote with their profiles, a song once, as its most held track (soft_ballot);
+-- method 'seed': the tracks of the 50 nearest playlists are counted, as the paper does (seed_ballot).
+-- Filters act before the cut: songs and artists (in any role) that must not appear, and at most `max_per_artist`
+-- songs of one main artist.
+CREATE FUNCTION vote(
+  query vector, n integer DEFAULT 10, method text DEFAULT 'soft', titles integer DEFAULT 100,
+  temperature real DEFAULT 0.1, smoothing real DEFAULT 0.3, exclude_songs bigint[] DEFAULT '{}',
+  exclude_artists bigint[] DEFAULT '{}', max_per_artist integer DEFAULT NULL, model bigint DEFAULT NULL
+)
+RETURNS TABLE (
+  rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text,
+  duration_ms integer,
+  score double precision, voters integer
+)
+LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+  chosen bigint := coalesce(model, current_model('title-encoder'));
+  has_exclusions boolean := cardinality(exclude_songs) + cardinality(exclude_artists) > 0;
+BEGIN
+  RETURN QUERY
+  WITH ballot AS MATERIALIZED (
+    SELECT b.track, b.score, b.voters
+      FROM (SELECT * FROM soft_ballot(query, titles, temperature, smoothing, chosen) WHERE method = 'soft'
+            UNION ALL
+            SELECT * FROM seed_ballot(query, chosen) WHERE method = 'seed') AS b
+     WHERE NOT has_exclusions
+        OR EXISTS (SELECT FROM track AS t
+                    WHERE t.id = b.track AND t.song_id <> ALL (exclude_songs)
+                      AND NOT EXISTS (SELECT FROM song_artist AS sa
+                                       WHERE sa.song_id = t.song_id AND sa.artist_id = ANY (exclude_artists)))
+  ), winner AS (
+    SELECT row_number() OVER (ORDER BY b.score DESC, b.track)::integer AS rank, b.track, b.score, b.voters
+      FROM ballot AS b
+     WHERE max_per_artist IS NULL
+        OR b.track NOT IN (
+             SELECT place.track
+               FROM (SELECT c.track, row_number() OVER (PARTITION BY sa.artist_id ORDER BY c.score DESC, c.track) AS nth
+                       FROM ballot AS c
+                       JOIN track AS t ON t.id = c.track
+                       JOIN song_artist AS sa ON sa.song_id = t.song_id AND sa.role = 'main') AS place
+              WHERE place.nth > max_per_artist)
+     ORDER BY b.score DESC, b.track
+     LIMIT n
+  )
+  SELECT w.rank, w.track, t.song_id, s.title, s.version, s.artist, t.uri, t.duration_ms, w.score, w.voters::integer
+    FROM winner AS w JOIN track AS t ON t.id = w.track JOIN song AS s ON s.id = t.song_id
+   ORDER BY w.rank;
+END
+$$;

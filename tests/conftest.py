@@ -1,0 +1,82 @@
+"""A real server for every test run, and a database of its own for every test that asks for one."""
+
+import shutil
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from recsys.config import Settings
+from recsys.database import EmbeddedServer, connect, upgrade
+from tests.tiny_encoder import build_tiny_encoder
+
+FAST = {"fsync": "off", "shared_buffers": "64MB", "full_page_writes": "off"}
+_numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DATABASE_URL", "RECSYS_SCHEMA", "RECSYS_ENCODER", "RECSYS_DEVICE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """The server of this run, with a migrated database `template`."""
+    server = EmbeddedServer(tmp_path_factory.mktemp("server"), settings=FAST)
+    server.start()
+    try:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE template")
+        upgrade(Settings(DATABASE_URL=_url(server, "template")))
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def _url(server: EmbeddedServer, database: str) -> str:
+    return server.url().replace("@/recsys?", f"@/{database}?")
+
+
+@pytest.fixture
+def empty_database(server: EmbeddedServer) -> Iterator[str]:
+    """The URL of a database without extensions or schema."""
+    yield from _database(server, "template0")
+
+
+@pytest.fixture
+def database(server: EmbeddedServer) -> Iterator[str]:
+    """The URL of a migrated database without rows."""
+    yield from _database(server, "template")
+
+
+def _database(server: EmbeddedServer, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield _url(server, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path) -> Settings:
+    """Settings of a migrated database without rows."""
+    return Settings(DATABASE_URL=database, home=tmp_path / "home")
+
+
+@pytest.fixture
+def connection(settings: Settings) -> Iterator[psycopg.Connection]:
+    """A connection to the database of `settings`; every statement is committed."""
+    with connect(settings, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sentence encoder with random weights, in sentence-transformers layout."""
+    return build_tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
