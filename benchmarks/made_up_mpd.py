@@ -659,7 +659,8 @@ def write_made_up_mpd(folder: Path, playlists: int, seed: int = 0, gzip: bool = 
     """Write `mpd.slice.<a>-<b>.json` files (`.json.gz` with `gzip`) of 1,000 playlists each, the last perhaps fewer.
 
     The same arguments give the same bytes. `reduced` leaves only pos, artist, URI and name of each track.
-    Raises ValueError for no playlists, FileExistsError if the folder holds slices that would not be overwritten: two sets would mix.
+    Raises ValueError for no playlists, and FileExistsError if the folder holds slices that would not be overwritten,
+    because two sets would mix.
     """
     if playlists < 1:
         raise ValueError(f"a dataset needs at least 1 playlist, not {playlists}")

@@ -58,28 +58,33 @@ class Choice:
     counts: Counts = field(default_factory=Counts)
 
 
+Met = dict[int, tuple[int, date | None]]
+"""Content and day of the latest state of each list that a run has brought so far, by the hash of its external id."""
+
+
 def content_hash(record: Playlist | Tracklist, keys: Sequence[str]) -> int:
     """A signed 64-bit hash of what is stored of a list, its dated state apart."""
     if isinstance(record, Playlist):
         head = [record.name, record.description or "", str(record.followers)]
     else:
-        cues = ",".join([str(entry.cue_seconds or "") if entry else "" for entry in record.entries])
+        cues = ",".join([str(entry.cue_seconds) if entry else "" for entry in record.entries])
         head = [record.title, *record.djs, str(record.played_on), *record.tags, cues]
     digest = blake2b("\x1e".join([*head, "", *keys]).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
-def choose(records: Sequence[Playlist | Tracklist], stored: Mapping[str, Stored], seen_before: set[int]) -> Choice:
+def choose(records: Sequence[Playlist | Tracklist], stored: Mapping[str, Stored], met: Met) -> Choice:
     """Sort lists into those to be written and the rest.
 
     A list is known by its id within its source. Equal content is left alone; a later snapshot replaces an earlier
     one, never the other way round; without dates, what a new run brings replaces what an earlier run stored, but
-    within one run the first one stays and a second one of other content is rejected.
+    within one run the first one stays and a second one of other content is rejected. What is rejected depends on the
+    run's own records alone, so that a run that is repeated rejects the same ones.
 
     Args:
         records: the lists of a batch, of one kind, in order.
         stored: the database's state of them by external id.
-        seen_before: hashes of the external ids that this run has met; those of this batch are added.
+        met: what this run has brought so far; the records of this batch are added.
     """
     choice = Choice(counts=Counts(read=len(records)))
     states: dict[str, tuple[int | None, int, date | None]] = {
@@ -90,30 +95,34 @@ def choose(records: Sequence[Playlist | Tracklist], stored: Mapping[str, Stored]
         keys = [entry_key(entry) for entry in record.entries]
         content = content_hash(record, keys)
         day = record.snapshot if isinstance(record, Playlist) else None
-        was_seen = hash(external_id) in seen_before
-        seen_before.add(hash(external_id))
+        own = hash(external_id)
+        met_content, met_day = met.get(own, (content, day))
+        if content != met_content and day == met_day:
+            choice.counts.rejected += 1
+            reason = f"the id {external_id} came before with other content"
+            choice.rejected.append(Rejected(record.file, record.place, reason))
+            continue
+        if own not in met or _is_later(day, met_day):
+            met[own] = content, day
         if external_id not in states:
             choice.counts.stored += 1
             list_id = None
         else:
             list_id, old_content, old_day = states[external_id]
-            is_later = day is not None and (old_day is None or day > old_day)
-            is_earlier = old_day is not None and (day is None or day < old_day)
-            if is_earlier or content == old_content:
+            if _is_later(old_day, day) or content == old_content:
                 choice.counts.already_there += 1
-                if is_later and day is not None:
+                if day is not None and _is_later(day, old_day):
                     states[external_id] = (list_id, old_content, day)
                     _move_day(choice, external_id, list_id, day)
-                continue
-            if was_seen and not is_later:
-                choice.counts.rejected += 1
-                reason = f"the id {external_id} came before with other content"
-                choice.rejected.append(Rejected(record.file, record.place, reason))
                 continue
             choice.counts.replaced += 1
         states[external_id] = (list_id, content, day)
         choice.accepted[external_id] = Accepted(list_id, record, keys, content)
     return choice
+
+
+def _is_later(day: date | None, other: date | None) -> bool:
+    return day is not None and (other is None or day > other)
 
 
 def _move_day(choice: Choice, external_id: str, list_id: int | None, day: date) -> None:

@@ -22,6 +22,8 @@ from recsys.sources import FORMATS, Batch
 LIST_INDEXES = {
     "playlist_track_track_id_idx": ("playlist_track", "track_id"),
     "tracklist_track_song_id_idx": ("tracklist_track", "song_id"),
+    "track_song_id_idx": ("track", "song_id"),
+    "song_artist_artist_id_idx": ("song_artist", "artist_id"),
 }
 """Indexes that cost more to keep during a large load than to build after it."""
 
@@ -119,6 +121,8 @@ def ingest(
     format_ = FORMATS[format_name]
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
+        # Batches need not wait for the disk: what a crash of the machine takes, the same command brings again.
+        connection.execute("SET synchronous_commit = off")
         connection.commit()
         with writer_lock(connection, settings.db_schema):
             source_id = _source_id(connection, source or format_name, format_name)
@@ -141,6 +145,7 @@ def ingest(
                 connection.rollback()
             else:
                 finish_load(connection)
+                connection.execute("SET LOCAL synchronous_commit = on")
                 connection.execute(
                     "UPDATE ingest_run SET finished_at = clock_timestamp(), counts = %s WHERE id = %s",
                     (json.dumps(asdict(summary.counts)), run_id),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import psycopg
 
-from recsys.catalog.choose import Accepted, Choice, Counts, Stored, choose
+from recsys.catalog.choose import Accepted, Choice, Counts, Met, Stored, choose
 from recsys.catalog.resolve import Resolver
 from recsys.database import IdRegister, copy_integers, copy_rows
 from recsys.names import name_key, normal_title
@@ -77,8 +77,8 @@ class Loader:
         self._djs = IdRegister(connection, "dj", "key", KEPT_DJS)
         self._playlist_ids = IdRegister(connection, "playlist", "external_id", 0)
         self._tracklist_ids = IdRegister(connection, "tracklist", "external_id", 0)
-        self._seen_playlists: set[int] = set()
-        self._seen_tracklists: set[int] = set()
+        self._met_playlists: Met = {}
+        self._met_tracklists: Met = {}
 
     def load(self, batch: Batch) -> tuple[Counts, list[Rejected]]:
         """Write one batch, without committing it; returns its counts and every record that was set aside."""
@@ -101,18 +101,18 @@ class Loader:
         return counts, rejected
 
     def _choose(
-        self, query: str, records: Sequence[Playlist] | Sequence[Tracklist], seen: set[int], ids: IdRegister
+        self, query: str, records: Sequence[Playlist] | Sequence[Tracklist], met: Met, ids: IdRegister
     ) -> tuple[Choice, list[tuple[int, Accepted]]]:
         external_ids = list({record.external_id: None for record in records})
         rows = self._connection.execute(query, {"ids": external_ids, "source": self._source_id})
-        choice = choose(records, {row[0]: Stored(*row[1:]) for row in rows}, seen)
+        choice = choose(records, {row[0]: Stored(*row[1:]) for row in rows}, met)
         accepted = [(ids.new_id() if item.id is None else item.id, item) for item in choice.accepted.values()]
         return choice, accepted
 
     def _load_playlists(self, records: list[Playlist]) -> Choice:
         if not records:
             return Choice()
-        choice, accepted = self._choose(STORED_PLAYLISTS, records, self._seen_playlists, self._playlist_ids)
+        choice, accepted = self._choose(STORED_PLAYLISTS, records, self._met_playlists, self._playlist_ids)
         if choice.newer_days:
             self._connection.cursor().executemany(
                 "UPDATE playlist SET snapshot = %s WHERE id = %s",
@@ -165,7 +165,7 @@ class Loader:
     def _load_tracklists(self, records: list[Tracklist]) -> Choice:
         if not records:
             return Choice()
-        choice, accepted = self._choose(STORED_TRACKLISTS, records, self._seen_tracklists, self._tracklist_ids)
+        choice, accepted = self._choose(STORED_TRACKLISTS, records, self._met_tracklists, self._tracklist_ids)
         if not accepted:
             return choice
         self._clear(accepted, "tracklist", "tracklist_dj", "tracklist_track")
