@@ -31,6 +31,8 @@ class FileFormat(StrEnum):
     M3U8 = "m3u8"
 
 
+SHOWN_TITLE = 60
+
 N = typer.Option(10, "--n", "-n", min=1, max=10_000, help="How many.")
 FORMAT = typer.Option(None, "--format", help="Write a file's text instead of a table.")
 OUTPUT = typer.Option(None, "--output", "-o", help="File to write to, stdout by default.")
@@ -39,9 +41,7 @@ OUTPUT = typer.Option(None, "--output", "-o", help="File to write to, stdout by 
 def recommend(
     title: str = typer.Argument(help='The playlist\'s title, for example "late night drive".'),
     n: int = N,
-    vote: Vote = typer.Option(
-        Vote.SOFT, help="soft: titles by nearness; seed: the paper's count of 50 playlists."
-    ),
+    vote: Vote = typer.Option(Vote.SOFT, help="soft: titles by nearness; seed: the paper's count of 50 playlists."),
     exclude_artist: list[str] = typer.Option([], help="Leave an artist out, in any role; may be repeated."),
     exclude_track: list[str] = typer.Option([], help='Leave a song out: a URI or "Artist - Title"; may be repeated.'),
     max_per_artist: int = typer.Option(None, min=1, help="At most so many songs of an artist."),
@@ -71,15 +71,17 @@ def recommend(
         return
     made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("titles", "right"))
     if explain:
-        made.add_column("voted for by (similarity, share)", overflow="fold")
-    output.print_table(made, [_row(track, explain=explain) for track in answer.tracks])
-    output.note(f"{'a title in the database' if answer.is_known else 'a new title'}: {answer.title!r}")
+        made.add_column("voted for by", overflow="fold")
+    digits = 0 if vote is Vote.SEED else 3
+    output.print_table(made, [_row(track, digits, explain=explain) for track in answer.tracks])
+    shown = answer.title if len(answer.title) <= SHOWN_TITLE else f"{answer.title[:SHOWN_TITLE]}…"
+    output.note(f'{"a title in the database" if answer.is_known else "a new title"}: "{shown}"')
 
 
-def _row(track: "Recommendation", *, explain: bool) -> list[object]:
-    row: list[object] = [track.rank, track.full_title, track.artist, f"{track.score:.3g}", track.voters]
+def _row(track: "Recommendation", digits: int, *, explain: bool) -> list[object]:
+    row: list[object] = [track.rank, track.full_title, track.artist, f"{track.score:.{digits}f}", track.voters]
     if explain:
-        row.append("\n".join(f"{v.title} ({v.similarity:.2f}, {v.share:.0%})" for v in track.voted_by))
+        row.append("\n".join(f"{voter.share:4.0%} {voter.title}" for voter in track.voted_by))
     return row
 
 

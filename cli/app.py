@@ -48,6 +48,10 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted: what was finished is kept, run the same command again to go on", err=True)
         sys.exit(1)
-    except BrokenPipeError:
+    except OSError as error:
+        # What is left in stdout's buffer would be written, and fail, once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            place = f"{error.filename}: " if error.filename else ""
+            typer.secho(f"recsys: {place}{error.strerror or error}", fg=typer.colors.RED, err=True)
         sys.exit(1)

@@ -25,7 +25,10 @@ def doctor(as_json: bool = output.JSON) -> None:
     if as_json:
         output.print_json(map(asdict, findings))
     else:
-        made = output.table(("", "left"), ("what", "left"), ("found", "left"), ("what to run", "left"))
-        output.print_table(made, [(MARKS[f.state], f.subject, f.found, f.mend) for f in findings])
+        made = output.table(("", "left"), ("what", "left"), ("found", "left"))
+        if any(finding.mend for finding in findings):
+            made.add_column("what to run", overflow="fold")
+        rows = [(MARKS[f.state], f.subject, f.found, f.mend) for f in findings]
+        output.print_table(made, [row[: len(made.columns)] for row in rows])
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)

@@ -24,7 +24,8 @@ def ingest(
 ) -> None:
     """Load playlists and tracklists.
 
-    The same files twice change nothing, an interrupted load goes on where it stopped. Exit code 1 says that some records were rejected; they are kept in the table rejected_record.
+    The same files twice change nothing, an interrupted load goes on where it stopped. Exit code 1 says that some
+    records were rejected; they are kept in the table rejected_record.
     """
     from recsys.catalog import ingest as load
     from recsys.config import load_settings

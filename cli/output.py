@@ -1,6 +1,7 @@
 """What the command shows: tables for people, JSON lines for programs, progress on stderr."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Justify = Literal["left", "right"]
+
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+"""What a file's text could steer a terminal with."""
 
 JSON = typer.Option(False, "--json", help="JSON lines instead of a table.")
 
@@ -54,7 +58,7 @@ def print_table(made: "Table", rows: Iterable[Sequence[object]]) -> None:
     from rich.text import Text
 
     for row in rows:
-        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        made.add_row(*(Text("" if cell is None else _CONTROL.sub("\ufffd", str(cell))) for cell in row))
     Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False).print(made)
 
 

@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Role = Literal["main", "featured", "remixer"]
 
@@ -40,8 +40,29 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]")
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+# Most names are letters, digits and punctuation without a meaning: one translation makes their key.
+_NEEDS_RULES = "\0"
+_PLAIN: dict[int, str | None] = {code: chr(code) if chr(code).isalnum() else None for code in range(128)}
+_PLAIN |= {ord(sign): _NEEDS_RULES for sign in "$!&+"}
+
+
+def _plain_key(name: str) -> str:
+    lower = name.lower()
+    if (
+        not lower.isascii()
+        or lower.startswith("the ")
+        or lower.endswith((")", ", the"))
+        or ((" n" in lower or "-n" in lower or "'n" in lower) and _N_AS_AND.search(lower))
+    ):
+        return ""
+    key = lower.translate(_PLAIN)
+    return "" if _NEEDS_RULES in key or len(key) > MAX_KEY_BYTES else key
+
+
 def name_key(name: str) -> str:
     """What the spellings of a name share, at most `MAX_KEY_BYTES` bytes; '' only for a blank name."""
+    if plain := _plain_key(name):
+        return plain
     text = " ".join(name.split())
     if not text:
         return ""
@@ -174,6 +195,16 @@ def parse_credit(credit: str, *, free_text: bool) -> Credit:
     return Credit(main, _distinct([part for names in featured for part in _divided(names)], seen))
 
 
+_SIGNS = frozenset(",&+/×([{")
+_JOINTS = frozenset(["feat", "ft", "featuring", "f", "vs", "versus", "x", "b2b", "pres", "presents", "and", "with"])
+_WORD = re.compile(r"\w+")
+
+
+def _is_one_name(credit: str) -> bool:
+    """Whether nothing in a credit could divide it."""
+    return _SIGNS.isdisjoint(credit) and _JOINTS.isdisjoint(_WORD.findall(credit.lower()))
+
+
 _BAND_AFTER_LEADER = re.compile(r"\s(?:&|\+|and|with)\s|\s/+\s", re.IGNORECASE)
 
 
@@ -187,8 +218,7 @@ def _lead_key(credit: str) -> str:
     return _artist_key(lead)
 
 
-@dataclass(frozen=True, slots=True)
-class ArtistShare:
+class ArtistShare(NamedTuple):
     """An artist's part in a song; `weight` is above 0, and those of a song add up to 1."""
 
     name: str
@@ -197,8 +227,7 @@ class ArtistShare:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class SongName:
+class SongName(NamedTuple):
     """A song as people name it: `key` is equal for two spellings of one song and differs between versions."""
 
     title: str
@@ -226,6 +255,10 @@ def _shares(
     named: tuple[str, ...], featured: tuple[str, ...], remixers: tuple[str, ...]
 ) -> tuple[str, tuple[ArtistShare, ...]]:
     """Weigh the artists of a song; with the part that the first main artist has in its key."""
+    if len(named) == 1 and not featured and not remixers and _is_one_name(named[0]):
+        name = " ".join(named[0].split())
+        key = name_key(name)
+        return key, (ArtistShare(name, key, "main", 1.0),) if key else ()
     lead = ""
     roles: dict[str, tuple[str, Role]] = {}
     parsed = [parse_credit(credit, free_text=False) for credit in named]

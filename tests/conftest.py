@@ -55,6 +55,12 @@ def database(server: EmbeddedServer) -> Iterator[str]:
     yield from _database(server, "template")
 
 
+@pytest.fixture(scope="module")
+def shared_database(server: EmbeddedServer) -> Iterator[str]:
+    """The URL of a migrated database for all tests of a module, which fill it once and then only read."""
+    yield from _database(server, "template")
+
+
 def _database(server: EmbeddedServer, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.url(), autocommit=True) as connection:

@@ -62,4 +62,6 @@ def rows(connection: psycopg.Connection, query: str, *parameters: object) -> lis
 def dump(connection: psycopg.Connection, tables: Sequence[str] = CATALOGUE) -> dict[str, list[Row]]:
     """Every row of the tables in a fixed order; of a rejected record all but the run that met it."""
     columns = {"rejected_record": "source_id, file, place, reason, record"}
-    return {table: sorted(rows(connection, f"SELECT {columns.get(table, '*')} FROM {table}"), key=repr) for table in tables}
+    return {
+        table: sorted(rows(connection, f"SELECT {columns.get(table, '*')} FROM {table}"), key=repr) for table in tables
+    }

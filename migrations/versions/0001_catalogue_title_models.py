@@ -260,6 +260,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Tables take their indexes with them, whether a load has dropped some or not.
     op.execute("DROP VIEW title_stats")
     op.execute("DROP MATERIALIZED VIEW song_stats")
     op.execute("DROP MATERIALIZED VIEW track_stats")
@@ -267,25 +268,16 @@ def downgrade() -> None:
     op.drop_table("title_profile")
     op.drop_table("title_embedding")
     op.drop_table("ingest_run")
-    op.drop_index(op.f("tracklist_track_song_id_idx"), table_name="tracklist_track")
     op.drop_table("tracklist_track")
-    op.drop_index(op.f("tracklist_dj_dj_id_idx"), table_name="tracklist_dj")
     op.drop_table("tracklist_dj")
-    op.drop_index(op.f("tracklist_played_on_idx"), table_name="tracklist")
     op.drop_table("tracklist")
-    op.drop_index("track_song_without_uri_key", table_name="track", postgresql_where=sa.text("uri IS NULL"))
-    op.drop_index(op.f("track_song_id_idx"), table_name="track")
     op.drop_table("track")
     op.drop_table("title")
     op.drop_table("source")
-    op.drop_index(op.f("song_artist_artist_id_idx"), table_name="song_artist")
     op.drop_table("song_artist")
     op.drop_table("song")
-    op.drop_index(op.f("playlist_track_track_id_idx"), table_name="playlist_track")
     op.drop_table("playlist_track")
-    op.drop_index(op.f("playlist_title_id_idx"), table_name="playlist")
     op.drop_table("playlist")
-    op.drop_index("model_one_current_key", table_name="model", postgresql_where=sa.text("is_current"))
     op.drop_table("model")
     op.drop_table("dj")
     op.drop_table("artist")

@@ -1,9 +1,15 @@
 """The catalogue's door: lists in; songs and artists found or made."""
 
-from recsys.catalog.choose import Counts
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from recsys.catalog.find import NamedSong, SimilarTrack, find_artist, find_song, similar_tracks
-from recsys.catalog.ingest import IngestSummary, finish_load, ingest, missing_indexes
 from recsys.catalog.listed import ListedTrack
+
+if TYPE_CHECKING:
+    from recsys.catalog.choose import Counts
+    from recsys.catalog.ingest import IngestSummary, ingest
+    from recsys.catalog.upkeep import finish_load, missing_indexes
 
 __all__ = [
     "Counts",
@@ -18,3 +24,18 @@ __all__ = [
     "missing_indexes",
     "similar_tracks",
 ]
+
+_LOADING = {
+    "Counts": "choose",
+    "IngestSummary": "ingest",
+    "finish_load": "upkeep",
+    "ingest": "ingest",
+    "missing_indexes": "upkeep",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what loads, with numpy and the readers behind it, only where it is asked for."""
+    if name in _LOADING:
+        return getattr(import_module(f"recsys.catalog.{_LOADING[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

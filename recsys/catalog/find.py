@@ -13,6 +13,9 @@ from recsys.names import name_key, parse_credit, song_name, split_artist_title
 
 SPOTIFY_LINK = re.compile(r"https?://open\.spotify\.com/(?:intl-\w+/)?track/(\w+)")
 
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no text in the database holds: NUL, and the lone surrogates of an argument that is not UTF-8."""
+
 NAMED = "SELECT s.id, s.artist, s.title, s.version FROM song AS s"
 
 SAME_TITLE = f"""{NAMED} LEFT JOIN song_stats AS h ON h.song_id = s.id
@@ -47,6 +50,7 @@ def find_song(connection: psycopg.Connection, text: str) -> NamedSong:
     Raises:
         UnknownNameError: there is none, or a title alone names several; the message lists the nearest ones.
     """
+    text = UNSTORABLE.sub("\ufffd", text)
     with connection.cursor(row_factory=class_row(NamedSong)) as cursor:
         link = SPOTIFY_LINK.match(text)
         uri = f"spotify:track:{link[1]}" if link else text
@@ -77,6 +81,7 @@ def find_artist(connection: psycopg.Connection, name: str) -> int:
     Raises:
         UnknownNameError: there is none of that name; the message lists the nearest ones.
     """
+    name = UNSTORABLE.sub("\ufffd", name)
     row = connection.execute("SELECT id FROM artist WHERE key = %s", (name_key(name),)).fetchone()
     if row is not None:
         return int(row[0])

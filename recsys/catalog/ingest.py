@@ -11,27 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from recsys.catalog.choose import Counts
 from recsys.catalog.load import Loader
+from recsys.catalog.upkeep import drop_indexes_before_large_load, finish_load
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors, writer_lock
+from recsys.errors import SourceError
 from recsys.sources import FORMATS, Batch
-
-LIST_INDEXES = {
-    "playlist_track_track_id_idx": ("playlist_track", "track_id"),
-    "tracklist_track_song_id_idx": ("tracklist_track", "song_id"),
-    "track_song_id_idx": ("track", "song_id"),
-    "song_artist_artist_id_idx": ("song_artist", "artist_id"),
-}
-"""Indexes that cost more to keep during a large load than to build after it."""
-
-BYTES_PER_ENTRY = 100
-"""A low guess of an entry's size in a file, packed or not, that decides whether a load is large."""
-
-SMALL_LOAD = 200_000
-"""Entries up to which the indexes are kept."""
 
 
 @dataclass
@@ -119,6 +106,7 @@ def ingest(
         DatabaseError: the database is out of reach or not set up.
     """
     format_ = FORMATS[format_name]
+    size = sum(map(format_.total_bytes, paths))
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
         # Batches need not wait for the disk: what a crash of the machine takes, the same command brings again.
@@ -129,7 +117,7 @@ def ingest(
             run_id = _start_run(connection, source_id, paths)
             if not dry_run:
                 connection.commit()
-                _drop_indexes_before_large_load(connection, sum(map(format_.total_bytes, paths)))
+                drop_indexes_before_large_load(connection, size)
             summary = IngestSummary()
             loader = Loader(connection, source_id, run_id)
             with _no_garbage_collection():
@@ -154,27 +142,17 @@ def ingest(
     return summary
 
 
-def finish_load(connection: psycopg.Connection) -> None:
-    """Build the indexes that are missing and bring the statistics up to date; also mends an interrupted load."""
-    for name, (table, column) in LIST_INDEXES.items():
-        connection.execute(
-            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(*map(sql.Identifier, (name, table, column)))
-        )
-    connection.execute("ANALYZE playlist, playlist_track, tracklist, tracklist_track, track, song, song_artist, title")
-    connection.execute("REFRESH MATERIALIZED VIEW track_stats")
-    connection.execute("REFRESH MATERIALIZED VIEW song_stats")
-    connection.execute("ANALYZE track_stats, song_stats")
-    connection.commit()
-
-
 def _source_id(connection: psycopg.Connection, name: str, format_name: str) -> int:
-    row = connection.execute("SELECT id FROM source WHERE name = %s", (name,)).fetchone()
+    row = connection.execute("SELECT id, format FROM source WHERE name = %s", (name,)).fetchone()
     if row is None:
         row = connection.execute(
-            "INSERT INTO source (id, name, format) SELECT coalesce(max(id), 0) + 1, %s, %s FROM source RETURNING id",
+            "INSERT INTO source (id, name, format) SELECT coalesce(max(id), 0) + 1, %s, %s FROM source"
+            " RETURNING id, format",
             (name, format_name),
         ).fetchone()
     assert row is not None
+    if row[1] != format_name:
+        raise SourceError(f"the source {name} was loaded from the format {row[1]}: give these files another --source")
     return int(row[0])
 
 
@@ -186,20 +164,3 @@ def _start_run(connection: psycopg.Connection, source_id: int, paths: list[Path]
     ).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def missing_indexes(connection: psycopg.Connection) -> list[str]:
-    """Indexes that an interrupted load left for later."""
-    rows = connection.execute(
-        "SELECT i FROM unnest(%s::text[]) AS i WHERE to_regclass(i) IS NULL", (list(LIST_INDEXES),)
-    )
-    return [name for (name,) in rows]
-
-
-def _drop_indexes_before_large_load(connection: psycopg.Connection, size: int) -> None:
-    """Drop what is cheaper built afterwards, where the load is larger than what is there."""
-    for name, (table, _) in LIST_INDEXES.items():
-        row = connection.execute("SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)", (table,)).fetchone()
-        if row is not None and size / BYTES_PER_ENTRY > max(row[0], SMALL_LOAD):
-            connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(name)))
-    connection.commit()

@@ -12,6 +12,7 @@ from recsys.database.connection import (
 )
 from recsys.database.schema import (
     SCHEMA_REVISION,
+    current_schema,
     downgrade,
     install_functions,
     prepare_schema,
@@ -31,6 +32,7 @@ __all__ = [
     "copy_integers",
     "copy_rows",
     "copy_vectors",
+    "current_schema",
     "database_url",
     "downgrade",
     "install_functions",

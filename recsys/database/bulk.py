@@ -1,12 +1,20 @@
-"""Rows in bulk: binary COPY, and ids made by us for keys that are not there yet."""
+"""Rows in bulk: binary COPY, and ids made by us for keys that are not there yet.
+
+numpy is imported by what packs arrays, not by every command that reads the database.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import psycopg
 from psycopg import sql
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
@@ -33,6 +41,8 @@ def copy_integers(connection: psycopg.Connection, table: str, columns: dict[str,
     The arrays are laid out as COPY's own tuples (a count of fields, then length and big-endian value of each), which
     takes numpy a tenth of the time of writing row by row.
     """
+    import numpy as np
+
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     for name, values in columns.items():
         fields += [(f"{name} length", ">i4"), (name, f">i{values.dtype.itemsize}")]
@@ -54,6 +64,8 @@ def copy_vectors(
     vectors: npt.NDArray[np.float32],
 ) -> None:
     """COPY vectors, shape (n, dimension), into a table of (model id, id, vector); `columns` names the three."""
+    import numpy as np
+
     dimension = vectors.shape[1]
     fields = [("fields", ">i2"), ("model length", ">i4"), ("model", ">i8"), ("id length", ">i4"), ("id", ">i8")]
     header = [("vector length", ">i4"), ("dimension", ">i2"), ("unused", ">i2")]

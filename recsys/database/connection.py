@@ -43,6 +43,13 @@ def _place(url: str) -> str:
     return f"{host}{port}/{parts.get('dbname') or ''}"
 
 
+def _reason(error: psycopg.OperationalError) -> str:
+    """Why the last attempt failed, without the hints that libpq puts below."""
+    lines = str(error).strip().splitlines() or ["no answer"]
+    attempts = [line for line in lines if " failed: " in line]
+    return (attempts[-1] if attempts else lines[0]).rpartition(" failed: ")[2]
+
+
 def _open(settings: Settings, *, autocommit: bool) -> psycopg.Connection:
     url = database_url(settings)
     options = {"autocommit": autocommit, "application_name": "recsys", "connect_timeout": 10}
@@ -53,8 +60,7 @@ def _open(settings: Settings, *, autocommit: bool) -> psycopg.Connection:
     except psycopg.OperationalError as error:
         if settings.database_url is None and EmbeddedServer(settings.home).start():
             return psycopg.connect(url, **options)  # type: ignore[arg-type]
-        reason = str(error).strip().splitlines()[-1]
-        raise DatabaseError(f"cannot reach the database {_place(url)}: {reason}") from None
+        raise DatabaseError(f"cannot reach the database {_place(url)}: {_reason(error)}") from None
 
 
 def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection:

@@ -32,25 +32,25 @@ def prepare_schema(settings: Settings) -> None:
     """
     with connect(settings, autocommit=True) as connection:
         check_server(connection)
-        try:
-            missing = "the schema"
-            if not _exists(connection, "pg_namespace WHERE nspname = %s", settings.db_schema):
-                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(settings.db_schema)))
-            for name in EXTENSIONS:
-                missing = f"the extension {name}"
-                if not _exists(connection, "pg_extension WHERE extname = %s", name):
-                    statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA public")
-                    connection.execute(statement.format(sql.Identifier(name)))
-        except pg.InsufficientPrivilege:
-            what = missing.removeprefix("the ")
-            command = f"CREATE {what.upper() if what == 'schema' else what.replace('extension', 'EXTENSION')}"
-            if what == "schema":
-                command += f" {settings.db_schema} AUTHORIZATION {connection.info.user}"
-            raise DatabaseError(
-                f"the role {connection.info.user} may not create {missing}: ask an administrator to run `{command};`"
-            ) from None
-        except (pg.UndefinedFile, pg.FeatureNotSupported):
-            raise DatabaseError(f"the server does not have {missing}: install it there first") from None
+        if not _exists(connection, "pg_namespace WHERE nspname = %s", settings.db_schema):
+            names = map(sql.Identifier, (settings.db_schema, connection.info.user))
+            _create(connection, "the schema", sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(*names))
+        for name in EXTENSIONS:
+            if not _exists(connection, "pg_extension WHERE extname = %s", name):
+                statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA public")
+                _create(connection, f"the extension {name}", statement.format(sql.Identifier(name)))
+
+
+def _create(connection: psycopg.Connection, missing: str, statement: sql.Composed) -> None:
+    try:
+        connection.execute(statement)
+    except pg.InsufficientPrivilege:
+        raise DatabaseError(
+            f"the role {connection.info.user} may not create {missing}: ask an administrator to run"
+            f" `{statement.as_string(connection)};`"
+        ) from None
+    except (pg.UndefinedFile, pg.FeatureNotSupported):
+        raise DatabaseError(f"the server does not have {missing}: install it there first") from None
 
 
 def _exists(connection: psycopg.Connection, condition: str, name: str) -> bool:

@@ -39,12 +39,18 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _file_name(label: str) -> str:
+    """A path for a track that has no URI; a line that began with # would be a comment."""
+    name = label.replace("/", "_")
+    return f"./{name}" if name.startswith("#") else name
+
+
 def _as_m3u8(tracks: Sequence[ExportTrack], name: str) -> str:
     lines = ["#EXTM3U", f"#PLAYLIST:{_one_line(name)}"]
     for track in tracks:
         seconds = -1 if track.duration_ms is None else round(track.duration_ms / 1000)
-        label = _one_line(f"{track.artist} - {track.full_title}")
-        lines += [f"#EXTINF:{seconds},{label}", track.uri or label.replace("/", "_")]
+        label = _one_line(f"{track.artist} - {track.full_title}" if track.artist else track.full_title)
+        lines += [f"#EXTINF:{seconds},{label}", track.uri or _file_name(label)]
     return "\n".join(lines) + "\n"
 
 

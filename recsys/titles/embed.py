@@ -81,12 +81,16 @@ def embed_titles(
 def _embed(connection: psycopg.Connection, encoder: Encoder, model_id: int, progress: Progress) -> int:
     titles = connection.execute(UNEMBEDDED, (model_id,)).fetchall()
     titles.sort(key=lambda row: (len(row[1]), row[0]))
+    done = 0
+
+    def count(finished: int) -> None:
+        nonlocal done
+        done += finished
+        progress("embedding titles", done, len(titles))
+
     for start in range(0, len(titles), BATCH):
         batch = titles[start : start + BATCH]
-        vectors = encoder.encode(
-            [name for _, name in batch],
-            on_batch=lambda done, start=start: progress("embedding titles", start + done, len(titles)),  # type: ignore[misc]
-        )
+        vectors = encoder.encode([name for _, name in batch], on_batch=count)
         ids = np.array([title_id for title_id, _ in batch], dtype=np.int64)
         copy_vectors(connection, "title_embedding", ("model_id", "title_id", "embedding"), model_id, ids, vectors)
         connection.commit()

@@ -6,7 +6,7 @@ from psycopg import sql
 PROFILE_TRACKS = 200
 """Tracks that a profile keeps, the most held first."""
 
-EXACT_SCAN_LIMIT = 20_000
+EXACT_SCAN_LIMIT = 5_000
 """Vectors up to which comparing all of them is fast enough, and exact."""
 
 BUILD_PROFILES = """

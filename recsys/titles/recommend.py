@@ -1,5 +1,6 @@
 """Answers for a title: the light path, which imports no network library for a title that is known."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from recsys.titles.encoder import Encoder
 
 Method = Literal["soft", "seed"]
+
+_NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and lone surrogates. What is invisible stays: it joins the parts of an emoji."""
 
 EXPLAINED_TITLES = 3
 """Titles that are named for each track, those with the largest share."""
@@ -167,7 +171,7 @@ def _read_title(connection: psycopg.Connection, title: str, load_encoder: "Calla
     name = normal_title(title)
     if not name:
         raise UnknownNameError("the title is blank: give a few words")
-    if "\x00" in name or not name.isprintable():
+    if _NOT_TEXT.search(name):
         raise UnknownNameError("the title holds characters that are not text: give a few words")
     row = connection.execute(CURRENT_MODEL, (name,)).fetchone()
     if row is None:

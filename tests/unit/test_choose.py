@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -199,6 +200,6 @@ def test_a_run_that_was_killed_between_batches_and_run_again_ends_as_if_it_had_n
 def test_dated_states_in_any_order_and_any_runs_end_in_the_last_one(days: list[int], cuts: list[int]) -> None:
     store = Store()
     places = sorted({0, *cuts, 6})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         store.load([[state("abcabc"[day - 1], day)] for day in days[start:end]])
     assert store.found == stored("c", 6)

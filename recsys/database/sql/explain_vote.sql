@@ -1,7 +1,7 @@
 -- Which titles voted for each of some tracks: the title's share of the track's score, largest first.
 CREATE FUNCTION explain_vote(
   query vector, tracks bigint[], method text DEFAULT 'soft', titles integer DEFAULT 100,
-  temperature real DEFAULT 0.1, smoothing real DEFAULT 0.3, model bigint DEFAULT NULL
+  temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, model bigint DEFAULT NULL
 )
 RETURNS TABLE (track_id bigint, title text, similarity real, share double precision)
 LANGUAGE sql STABLE
@@ -10,11 +10,9 @@ AS $$
   WITH chosen AS (SELECT coalesce(explain_vote.model, current_model('title-encoder')) AS id),
   voice AS (
     SELECT b.track, b.title_id, b.similarity, b.weight
-      FROM (SELECT unnest(p.track_ids)::bigint AS track, v.title_id, v.similarity,
-                   unnest(p.weights) * v.weight AS weight
-              FROM chosen
-              CROSS JOIN title_voters(query, titles, temperature, smoothing, chosen.id) AS v
-              JOIN title_profile AS p ON p.model_id = chosen.id AND p.title_id = v.title_id
+      FROM (SELECT unnest(v.track_ids)::bigint AS track, v.title_id, v.similarity,
+                   unnest(v.holders) * v.weight AS weight
+              FROM chosen CROSS JOIN voters(query, titles, temperature, smoothing, chosen.id) AS v
              WHERE method = 'soft') AS b
      WHERE b.track = ANY (tracks)
      UNION ALL

@@ -1,7 +1,7 @@
 -- The playlists nearest to a unit vector: a playlist is as near as its title; ties by its id. For `vote`.
 CREATE FUNCTION nearest_playlists(query vector, k integer, model bigint)
 RETURNS TABLE (playlist_id bigint, title_id bigint, similarity real)
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE ROWS 50
 AS $$
   SELECT p.id, p.title_id, n.similarity
     FROM nearest_titles(query, k, model) AS n JOIN playlist AS p ON p.title_id = n.title_id

@@ -1,11 +1,11 @@
 -- The titles nearest to a unit vector by cosine, best first; ties by id.
 --
--- Up to 20,000 titles every vector is compared. Above that the model's HNSW index answers, with ef_search well over the
+-- Up to 5,000 titles every vector is compared. Above that the model's HNSW index answers, with ef_search well over the
 -- rows wanted (at pgvector's default of 40 at most 40 rows come back); should it bring fewer rows than asked for, every
 -- vector is compared after all. A partial index cannot serve a parameter, so the statement is planned with the model's id.
 CREATE FUNCTION nearest_titles(query vector, k integer DEFAULT 50, model bigint DEFAULT NULL)
 RETURNS TABLE (title_id bigint, similarity real)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 100
 SET search_path FROM CURRENT
 AS $$
 DECLARE

@@ -1,21 +1,14 @@
--- Who votes for a query vector, and with what weight: the nearest titles, softly weighted.
---
--- weight = exp((similarity - best similarity) / temperature) / playlists ^ smoothing (MODELS A3: w(q, t) / n(t)^b);
--- `share` is the title's part of all weight.
+-- Who votes for a query vector: the nearest titles, softly weighted. `share` is a title's part of all weight, counted
+-- over its playlists. See `voters` for the weight.
 CREATE FUNCTION title_voters(
-  query vector, titles integer DEFAULT 100, temperature real DEFAULT 0.1, smoothing real DEFAULT 0.3,
+  query vector, titles integer DEFAULT 100, temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3,
   model bigint DEFAULT NULL
 )
 RETURNS TABLE (title_id bigint, similarity real, playlists integer, weight double precision, share double precision)
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE ROWS 100
 SET search_path FROM CURRENT
 AS $$
-  SELECT w.title_id, w.similarity, w.playlists, w.weight,
-         w.weight * w.playlists / sum(w.weight * w.playlists) OVER ()
-    FROM (SELECT n.title_id, n.similarity, p.playlists,
-                 exp((n.similarity - max(n.similarity) OVER ()) / temperature) / power(p.playlists, smoothing) AS weight
-            FROM nearest_titles(query, titles, model) AS n
-            JOIN title_profile AS p
-              ON p.model_id = coalesce(model, current_model('title-encoder')) AND p.title_id = n.title_id) AS w
-   ORDER BY w.similarity DESC, w.title_id
+  SELECT v.title_id, v.similarity, v.playlists, v.weight, v.weight * v.playlists / sum(v.weight * v.playlists) OVER ()
+    FROM voters(query, titles, temperature, smoothing, coalesce(model, current_model('title-encoder'))) AS v
+   ORDER BY v.similarity DESC, v.title_id
 $$;

@@ -6,7 +6,7 @@
 -- songs of one main artist.
 CREATE FUNCTION vote(
   query vector, n integer DEFAULT 10, method text DEFAULT 'soft', titles integer DEFAULT 100,
-  temperature real DEFAULT 0.1, smoothing real DEFAULT 0.3, exclude_songs bigint[] DEFAULT '{}',
+  temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, exclude_songs bigint[] DEFAULT '{}',
   exclude_artists bigint[] DEFAULT '{}', max_per_artist integer DEFAULT NULL, model bigint DEFAULT NULL
 )
 RETURNS TABLE (
@@ -21,8 +21,14 @@ AS $$
 #variable_conflict use_column
 DECLARE
   chosen bigint := coalesce(model, current_model('title-encoder'));
-  has_exclusions boolean := cardinality(exclude_songs) + cardinality(exclude_artists) > 0;
+  has_exclusions boolean;
 BEGIN
+  IF method NOT IN ('soft', 'seed') THEN
+    RAISE EXCEPTION 'no vote is called %: there are soft and seed', method USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  exclude_songs := coalesce(exclude_songs, '{}');
+  exclude_artists := coalesce(exclude_artists, '{}');
+  has_exclusions := cardinality(exclude_songs) + cardinality(exclude_artists) > 0;
   RETURN QUERY
   WITH ballot AS MATERIALIZED (
     SELECT b.track, b.score, b.voters
@@ -35,7 +41,7 @@ BEGIN
                       AND NOT EXISTS (SELECT FROM song_artist AS sa
                                        WHERE sa.song_id = t.song_id AND sa.artist_id = ANY (exclude_artists)))
   ), winner AS (
-    SELECT row_number() OVER (ORDER BY b.score DESC, b.track)::integer AS rank, b.track, b.score, b.voters
+    SELECT b.track, b.score, b.voters
       FROM ballot AS b
      WHERE max_per_artist IS NULL
         OR b.track NOT IN (
@@ -48,8 +54,8 @@ BEGIN
      ORDER BY b.score DESC, b.track
      LIMIT n
   )
-  SELECT w.rank, w.track, t.song_id, s.title, s.version, s.artist, t.uri, t.duration_ms, w.score, w.voters::integer
+  SELECT row_number() OVER (ORDER BY w.score DESC, w.track)::integer, w.track, t.song_id, s.title, s.version, s.artist, t.uri, t.duration_ms, w.score, w.voters::integer
     FROM winner AS w JOIN track AS t ON t.id = w.track JOIN song AS s ON s.id = t.song_id
-   ORDER BY w.rank;
+   ORDER BY w.score DESC, w.track;
 END
 $$;

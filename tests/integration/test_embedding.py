@@ -1,0 +1,261 @@
+"""Titles into vectors: each once, going on where it was interrupted, and answers that come from them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from recsys.catalog import ingest
+from recsys.config import Settings
+from recsys.database import connect
+from recsys.errors import EncoderError, NotReadyError
+from recsys.titles import EmbedSummary, embed, embed_titles, recommend, similar_titles
+from recsys.titles.encoder import find_encoder
+from tests.tiny_encoder import build_tiny_encoder
+
+PLAYLISTS = {
+    1: ("Summer Mix", "abc"),
+    2: ("summer mix!", "ab"),
+    3: ("sleep", "def"),
+    4: ("Road Trip", "ag"),
+    5: ("gym", "gh"),
+    6: ("  ", "a"),
+    7: ("🔥🔥", "bh"),
+    8: ("rock music for the road", "gc"),
+    9: ("SLEEP", "de"),
+}
+TITLES = {"summer mix", "sleep", "road trip", "gym", "🔥🔥", "rock music for the road"}
+LATER = {10: ("jazz", "ef"), 11: ("Gym", "g")}
+
+
+def load(settings: Settings, folder: Path, playlists: dict[int, tuple[str, str]]) -> None:
+    """Load playlists; every letter is a track of a song of its own."""
+    lines = [
+        {
+            "pid": pid,
+            "name": name,
+            "tracks": [
+                {
+                    "track_name": f"Song {letter}",
+                    "artist_name": f"Artist {letter}",
+                    "track_uri": f"spotify:track:{letter}",
+                }
+                for letter in letters
+            ],
+        }
+        for pid, (name, letters) in playlists.items()
+    ]
+    file = folder / f"{min(playlists)}.jsonl"
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    ingest(settings, "playlists", [file])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for the module, so that the encoder is exported once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def embedded(shared_database: str, home: Path, encoder_folder: Path) -> tuple[Settings, EmbedSummary]:
+    """`PLAYLISTS`, loaded and embedded without an interruption; only read."""
+    settings = Settings(DATABASE_URL=shared_database, home=home, encoder=str(encoder_folder))
+    load(settings, home, PLAYLISTS)
+    return settings, embed_titles(settings)
+
+
+@pytest.fixture
+def settings(database: str, home: Path, encoder_folder: Path, tmp_path: Path) -> Settings:
+    """Settings of a database that holds `PLAYLISTS`, nothing embedded."""
+    settings = Settings(DATABASE_URL=database, home=home, encoder=str(encoder_folder))
+    load(settings, tmp_path, PLAYLISTS)
+    return settings
+
+
+@pytest.fixture
+def reading(embedded: tuple[Settings, EmbedSummary]) -> Iterator[psycopg.Connection]:
+    with connect(embedded[0], autocommit=True) as connection:
+        yield connection
+
+
+def vectors_of(connection: psycopg.Connection, model: int) -> dict[str, list[float]]:
+    rows = connection.execute(
+        "SELECT t.name, e.embedding::real[] FROM title_embedding AS e JOIN title AS t ON t.id = e.title_id"
+        " WHERE e.model_id = %s ORDER BY t.id",
+        (model,),
+    )
+    return dict(rows.fetchall())
+
+
+def profiles_of(connection: psycopg.Connection) -> list[tuple[object, ...]]:
+    return connection.execute(
+        "SELECT t.name, p.model_id, p.playlists, p.track_ids, p.weights"
+        "  FROM title_profile AS p JOIN title AS t ON t.id = p.title_id ORDER BY 1, 2"
+    ).fetchall()
+
+
+def encoded(settings: Settings, encoder: Path, names: list[str]) -> list[list[float]]:
+    found = find_encoder(str(encoder), settings.models_folder)
+    assert found is not None
+    vectors: list[list[float]] = [found.encode([name])[0].tolist() for name in names]
+    return vectors
+
+
+def test_every_distinct_title_is_embedded_once(
+    embedded: tuple[Settings, EmbedSummary], reading: psycopg.Connection, encoder_folder: Path
+) -> None:
+    settings, summary = embedded
+    vectors = vectors_of(reading, summary.model_id)
+    assert set(vectors) == TITLES
+    expected = encoded(settings, encoder_folder, list(vectors))
+    assert list(vectors.values()) == [pytest.approx(vector, abs=1e-5) for vector in expected]
+    assert np.linalg.norm(list(vectors.values()), axis=1) == pytest.approx(1, abs=1e-5)
+    assert len({tuple(vector) for vector in vectors.values()}) == len(TITLES)
+    expected_summary = EmbedSummary(1, str(encoder_folder), 32, len(TITLES), 0, len(TITLES), has_index=False)
+    assert summary == expected_summary
+
+
+def test_a_profile_counts_the_playlists_of_its_title(reading: psycopg.Connection) -> None:
+    letter_of = dict(reading.execute("SELECT id, right(uri, 1) FROM track").fetchall())
+    profiles = {
+        title: (playlists, {letter_of[track]: weight for track, weight in zip(tracks, weights, strict=True)})
+        for title, _, playlists, tracks, weights in profiles_of(reading)
+    }
+    assert profiles["summer mix"] == (2, {"a": 2, "b": 2, "c": 1})
+    assert profiles["sleep"] == (2, {"d": 2, "e": 2, "f": 1})
+    assert profiles["gym"] == (1, {"g": 1, "h": 1})
+
+
+def test_profiles_answer(reading: psycopg.Connection) -> None:
+    """The one title of that vector weighs 1 / 2^0.3, and holds each of its tracks in one of two playlists at least."""
+    tracks = recommend(reading, "Summer Mix", 3).tracks
+    assert {track.uri for track in tracks[:2]} == {"spotify:track:a", "spotify:track:b"}
+    assert min(track.score for track in tracks[:2]) >= 2 / 2**0.3
+    assert {title.title for title in similar_titles(reading, "Summer Mix", 10)} == TITLES - {"summer mix"}
+
+
+def test_a_second_run_embeds_nothing(settings: Settings) -> None:
+    first = embed_titles(settings)
+    with connect(settings) as connection:
+        before = vectors_of(connection, first.model_id), profiles_of(connection)
+    steps: list[str] = []
+    second = embed_titles(settings, progress=lambda step, _done, _all: steps.append(step))
+    with connect(settings) as connection:
+        assert (vectors_of(connection, first.model_id), profiles_of(connection)) == before
+    assert (second.model_id, second.embedded, second.already_there) == (first.model_id, 0, len(TITLES))
+    assert "embedding titles" not in steps
+
+
+def test_only_new_titles_are_embedded_after_another_load(settings: Settings, tmp_path: Path) -> None:
+    embed_titles(settings)
+    load(settings, tmp_path, LATER)
+    with connect(settings, autocommit=True) as connection:
+        assert recommend(connection, "gym").is_stale
+        assert not recommend(connection, "jazz").is_known
+        before = vectors_of(connection, 1)
+        summary = embed_titles(settings)
+        assert (summary.embedded, summary.already_there, summary.profiles) == (1, len(TITLES), len(TITLES) + 1)
+        assert vectors_of(connection, 1).items() > before.items()
+        answer = recommend(connection, "jazz", 2)
+        assert (answer.is_known, answer.is_stale) == (True, False)
+        assert {track.uri for track in answer.tracks} == {"spotify:track:e", "spotify:track:f"}
+        counts = {title: playlists for title, _, playlists, *_ in profiles_of(connection)}
+        assert counts["gym"] == 2
+
+
+def test_progress_counts_up_to_the_last_title(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "BATCH", 4)
+    seen: list[tuple[str, int, int]] = []
+    embed_titles(settings, progress=lambda *step: seen.append(step))
+    assert [step[1:] for step in seen if step[0] == "embedding titles"] == [(4, 6), (6, 6)]
+
+
+class Stop(Exception):  # noqa: N818 -- no error, a person's decision
+    """Somebody pressed a key."""
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(
+    settings: Settings, reading: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed, "BATCH", 2)
+
+    def stop_in_the_third_batch(step: str, done: int, _all: int) -> None:
+        if step == "embedding titles" and done == 6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        embed_titles(settings, progress=stop_in_the_third_batch)
+    with connect(settings, autocommit=True) as connection:
+        assert len(vectors_of(connection, 1)) == 4
+        with pytest.raises(NotReadyError):
+            recommend(connection, "gym")
+        summary = embed_titles(settings)
+        assert (summary.embedded, summary.already_there) == (2, 4)
+        vectors, uninterrupted = vectors_of(connection, 1), vectors_of(reading, 1)
+        assert vectors == {name: pytest.approx(vector, abs=1e-5) for name, vector in uninterrupted.items()}
+        assert profiles_of(connection) == profiles_of(reading)
+
+
+def test_another_encoder_is_a_second_model_and_answers_from_then_on(settings: Settings, tmp_path: Path) -> None:
+    other = build_tiny_encoder(tmp_path / "other", dimension=16, seed=1)
+    first = embed_titles(settings)
+    with connect(settings, autocommit=True) as connection:
+        before = vectors_of(connection, first.model_id)
+        second = embed_titles(settings, str(other))
+        assert (second.model_id, second.dimension, second.embedded) == (first.model_id + 1, 16, len(TITLES))
+        assert vectors_of(connection, first.model_id) == before
+        vectors = vectors_of(connection, second.model_id)
+        expected = encoded(settings, other, list(vectors))
+        assert list(vectors.values()) == [pytest.approx(vector, abs=1e-5) for vector in expected]
+        current = "SELECT id, name FROM model WHERE is_current"
+        assert connection.execute(current).fetchall() == [(second.model_id, str(other))]
+        assert {title.title for title in similar_titles(connection, "gym", 10)} == TITLES - {"gym"}
+        # The unseen title is read by the second encoder too: with the first one's 32 numbers it would be refused.
+        assert len(recommend(connection, "sad songs", 4).tracks) == 4
+        back = embed_titles(settings)
+        assert (back.model_id, back.embedded, back.already_there) == (first.model_id, 0, len(TITLES))
+        assert connection.execute(current).fetchall() == [(first.model_id, first.encoder)]
+
+
+def test_without_titles_there_is_nothing_to_embed(database: str, home: Path, encoder_folder: Path) -> None:
+    settings = Settings(DATABASE_URL=database, home=home, encoder=str(encoder_folder))
+    with pytest.raises(NotReadyError, match="recsys ingest"):
+        embed_titles(settings)
+    load(settings, home, {6: PLAYLISTS[6]})
+    with pytest.raises(NotReadyError, match="recsys ingest"):
+        embed_titles(settings)
+
+
+def test_an_encoder_that_is_not_there_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+    embed_titles(settings)
+    with pytest.raises(EncoderError):
+        embed_titles(settings, str(tmp_path / "nowhere"))
+    with connect(settings, autocommit=True) as connection:
+        assert recommend(connection, "gym").is_known
+        assert connection.execute("SELECT count(*) FROM model").fetchone() == (1,)
+
+
+ASK = """
+import sys
+from recsys.config import load_settings
+from recsys.database import connect
+from recsys.titles import recommend
+with connect(load_settings(), autocommit=True) as connection:
+    answer = recommend(connection, sys.argv[1], explain=True)
+heavy = ("torch", "transformers", "sentence_transformers", "sqlalchemy", "onnxruntime", "tokenizers")
+print(answer.is_known, len(answer.tracks), *(name for name in heavy if name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize(("title", "expected"), [("Gym!", "True 8"), ("never heard", "False 8 onnxruntime tokenizers")])
+def test_an_answer_needs_no_torch(embedded: tuple[Settings, EmbedSummary], title: str, expected: str) -> None:
+    environment = os.environ | {"DATABASE_URL": str(embedded[0].database_url), "RECSYS_HOME": str(embedded[0].home)}
+    command = [sys.executable, "-c", ASK, title]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout.strip() == expected
