@@ -8,7 +8,7 @@ from recsys.catalog.listed import ListedTrack
 
 if TYPE_CHECKING:
     from recsys.catalog.choose import Counts
-    from recsys.catalog.ingest import IngestSummary, ingest
+    from recsys.catalog.ingestion import IngestSummary, ingest
     from recsys.catalog.upkeep import finish_load, missing_indexes
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
 
 _LOADING = {
     "Counts": "choose",
-    "IngestSummary": "ingest",
+    "IngestSummary": "ingestion",
     "finish_load": "upkeep",
-    "ingest": "ingest",
+    "ingest": "ingestion",
     "missing_indexes": "upkeep",
 }
 

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 
 from recsys.config import Settings
-from recsys.database import connect, require_migrated, upgrade
-from recsys.errors import DatabaseError, NotMigratedError
+from recsys.database import connect, require_migrated
+from recsys.errors import NotMigratedError
 
 
 def test_a_migrated_schema_is_accepted(connection: psycopg.Connection) -> None:
