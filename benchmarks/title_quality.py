@@ -126,7 +126,9 @@ def main() -> None:
             arrays = Arrays(connection)
             unseen = sorted({title for title, _ in targets} - set(arrays.vector_of))
             vectors = arrays.vector_of | dict(zip(unseen, encoder.encode(unseen), strict=True))
-            print(f"{arguments.part}: {len(targets):,} playlists, {len(unseen):,} distinct titles are not searched ones")
+            print(
+                f"{arguments.part}: {len(targets):,} playlists, {len(unseen):,} distinct titles are not searched ones"
+            )
 
             def in_sql(title: str, method: str) -> list[int]:
                 vector = "[" + ",".join(map(repr, vectors[title].tolist())) + "]"

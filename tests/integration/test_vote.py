@@ -27,6 +27,8 @@ DIMENSION = 8
 CURRENT, INDEXED, CUT = 1, 2, 3
 """Models: vectors that meet each other in ties; any vectors, with an index; the first ones with short profiles."""
 CUT_TRACKS = 4
+HEARD = 200
+"""Tracks of the nearest title that are heard; a title that is less near is heard with as many fewer."""
 
 Vector = tuple[float, ...]
 
@@ -201,7 +203,7 @@ def nearest(world: World, query: Sequence[float], k: int, model: int = CURRENT) 
 
 
 def soft_votes(
-    world: World, query: Sequence[float], k: int = 100, temperature: float = 0.1, smoothing: float = 0.3, model: int = 1
+    world: World, query: Sequence[float], k: int = 100, temperature: float = 0.2, smoothing: float = 0.3, model: int = 1
 ) -> dict[int, dict[int, float]]:
     """Track -> title -> its part of the score."""
     profile = profiles(world, CUT_TRACKS if model == CUT else 200)
@@ -210,8 +212,9 @@ def soft_votes(
     votes: dict[int, dict[int, float]] = defaultdict(dict)
     for title, similarity in near:
         distance = np.float32(similarity - near[0][1]) / np.float32(temperature)
-        weight = math.exp(distance) / size[title] ** float(np.float32(smoothing))
-        for track, count in profile[title]:
+        nearness = math.exp(distance)
+        weight = nearness / size[title] ** float(np.float32(smoothing))
+        for track, count in profile[title][: math.ceil(HEARD * nearness)]:
             votes[track][title] = count * weight
     return votes
 
@@ -368,7 +371,7 @@ def test_an_artist_has_at_most_so_many_songs(world: World, method: str, most: in
 
 def test_more_than_there_is_brings_what_there_is(world: World) -> None:
     query = queries(world)[0]
-    everything = vote(world, query, 10_000)
+    everything = vote(world, query, 10_000, ", heard => 100000")
     assert {track for track, *_ in everything} == {
         track for tracks in profiles(world, 200).values() for track, _ in tracks
     }
@@ -414,7 +417,7 @@ def test_shares_of_the_voters_are_their_parts_of_all_weight(world: World) -> Non
         profile = profiles(world, 200)
         assert [row[:2] for row in rows] == [item for item in nearest(world, query, 12) if item[0] in profile]
         sizes = Counter(title for title, _ in world.playlists.values())
-        weights = [math.exp((s - rows[0][1]) / 0.1) / sizes[title] ** 0.3 for title, s, *_ in rows]
+        weights = [math.exp((s - rows[0][1]) / 0.2) / sizes[title] ** 0.3 for title, s, *_ in rows]
         assert [row[3] for row in rows] == pytest.approx(weights, rel=1e-5)
         parts = [sizes[row[0]] * weight for row, weight in zip(rows, weights, strict=True)]
         assert [row[4] for row in rows] == pytest.approx([part / sum(parts) for part in parts], rel=1e-5)
@@ -499,7 +502,8 @@ def test_an_answer_explains_itself_by_the_three_titles_with_the_largest_share(wo
 
 
 def test_an_answer_names_the_song_as_it_was_written(world: World) -> None:
-    tracks = {track.title: track for track in recommend(world.connection, world.titles[1], 1000).tracks}
+    answers = [recommend(world.connection, title, 1000) for title in world.titles.values()]
+    tracks = {track.title: track for answer in answers for track in answer.tracks}
     remix = tracks["Song 022"]
     assert (remix.artist, remix.version, remix.full_title) == (
         "Artist 05",

@@ -1,7 +1,7 @@
 -- Which titles voted for each of some tracks: the title's share of the track's score, largest first.
 CREATE FUNCTION explain_vote(
   query vector, tracks bigint[], method text DEFAULT 'soft', titles integer DEFAULT 100,
-  temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, model bigint DEFAULT NULL
+  temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, heard integer DEFAULT 200, model bigint DEFAULT NULL
 )
 RETURNS TABLE (track_id bigint, title text, similarity real, share double precision)
 LANGUAGE sql STABLE
@@ -12,7 +12,7 @@ AS $$
     SELECT b.track, b.title_id, b.similarity, b.weight
       FROM (SELECT unnest(v.track_ids)::bigint AS track, v.title_id, v.similarity,
                    unnest(v.holders) * v.weight AS weight
-              FROM chosen CROSS JOIN voters(query, titles, temperature, smoothing, chosen.id) AS v
+              FROM chosen CROSS JOIN voters(query, titles, temperature, smoothing, heard, chosen.id) AS v
              WHERE method = 'soft') AS b
      WHERE b.track = ANY (tracks)
      UNION ALL

@@ -4,8 +4,7 @@
 -- so that a single shared list says little. A song in more than `sample` playlists is read from that many of them.
 CREATE FUNCTION similar_tracks(song bigint, n integer DEFAULT 10, sample integer DEFAULT 2000)
 RETURNS TABLE (
-  rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text,
-  duration_ms integer,
+  rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
   score double precision, playlists integer, tracklists integer
 )
 LANGUAGE sql STABLE

@@ -9,6 +9,6 @@ LANGUAGE sql STABLE ROWS 100
 SET search_path FROM CURRENT
 AS $$
   SELECT v.title_id, v.similarity, v.playlists, v.weight, v.weight * v.playlists / sum(v.weight * v.playlists) OVER ()
-    FROM voters(query, titles, temperature, smoothing, coalesce(model, current_model('title-encoder'))) AS v
+    FROM voters(query, titles, temperature, smoothing, 0, coalesce(model, current_model('title-encoder'))) AS v
    ORDER BY v.similarity DESC, v.title_id
 $$;

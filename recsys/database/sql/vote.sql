@@ -6,12 +6,12 @@
 -- songs of one main artist.
 CREATE FUNCTION vote(
   query vector, n integer DEFAULT 10, method text DEFAULT 'soft', titles integer DEFAULT 100,
-  temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, exclude_songs bigint[] DEFAULT '{}',
-  exclude_artists bigint[] DEFAULT '{}', max_per_artist integer DEFAULT NULL, model bigint DEFAULT NULL
+  temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, heard integer DEFAULT 200,
+  exclude_songs bigint[] DEFAULT '{}', exclude_artists bigint[] DEFAULT '{}', max_per_artist integer DEFAULT NULL,
+  model bigint DEFAULT NULL
 )
 RETURNS TABLE (
-  rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text,
-  duration_ms integer,
+  rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
   score double precision, voters integer
 )
 LANGUAGE plpgsql STABLE
@@ -32,7 +32,7 @@ BEGIN
   RETURN QUERY
   WITH ballot AS MATERIALIZED (
     SELECT b.track, b.score, b.voters
-      FROM (SELECT * FROM soft_ballot(query, titles, temperature, smoothing, chosen) WHERE method = 'soft'
+      FROM (SELECT * FROM soft_ballot(query, titles, temperature, smoothing, heard, chosen) WHERE method = 'soft'
             UNION ALL
             SELECT * FROM seed_ballot(query, chosen) WHERE method = 'seed') AS b
      WHERE NOT has_exclusions
@@ -54,7 +54,8 @@ BEGIN
      ORDER BY b.score DESC, b.track
      LIMIT n
   )
-  SELECT row_number() OVER (ORDER BY w.score DESC, w.track)::integer, w.track, t.song_id, s.title, s.version, s.artist, t.uri, t.duration_ms, w.score, w.voters::integer
+  SELECT row_number() OVER (ORDER BY w.score DESC, w.track)::integer, w.track, t.song_id, s.title, s.version, s.artist,
+         t.uri, t.duration_ms, w.score, w.voters::integer
     FROM winner AS w JOIN track AS t ON t.id = w.track JOIN song AS s ON s.id = t.song_id
    ORDER BY w.score DESC, w.track;
 END
