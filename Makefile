@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 
 # Everything that the demo makes stays in this folder: delete it, and the demo is gone.
 export RECSYS_HOME ?= $(CURDIR)/.demo
-DEMO_TITLE ?= sunset deep house
-DEMO_TRACK ?= Stardust - Music Sounds Better With You
+DEMO_TITLE ?= late night drum and bass
+DEMO_TRACK ?= Digital - Deadline
 
 .PHONY: demo test lint install install-test clean
 
@@ -34,7 +34,7 @@ demo: install
 	$(BIN)/recsys similar track "$(DEMO_TRACK)"
 	@echo
 	@echo "Ask for more:  export RECSYS_HOME=$(RECSYS_HOME)"
-	@echo "               $(BIN)/recsys recommend \"late night drum and bass\""
+	@echo "               $(BIN)/recsys recommend \"sunset deep house\" --max-per-artist 1"
 	@echo "Done with it:  $(BIN)/recsys db stop"
 
 test: install-test

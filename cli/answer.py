@@ -33,24 +33,35 @@ class FileFormat(StrEnum):
 
 SHOWN_TITLE = 60
 
-N = typer.Option(10, "--n", "-n", min=1, max=10_000, help="How many.")
-FORMAT = typer.Option(None, "--format", help="Write a file's text instead of a table.")
-OUTPUT = typer.Option(None, "--output", "-o", help="File to write to, stdout by default.")
+N = typer.Option(10, "--n", "-n", min=1, max=10_000, metavar="COUNT", help="How many.")
+FORMAT = typer.Option(
+    None, "--format", metavar="FORMAT", help="Write a file's text instead of a table: csv, uris or m3u8."
+)
+OUTPUT = typer.Option(
+    None, "--output", "-o", metavar="FILE", help="File to write; its ending names the format, .jsonl for JSON lines."
+)
 
 
 def recommend(
-    title: str = typer.Argument(help='The playlist\'s title, for example "late night drive".'),
+    title: str = typer.Argument(metavar="TITLE", help='The playlist\'s title, for example "late night drive".'),
     n: int = N,
-    vote: Vote = typer.Option(Vote.SOFT, help="soft: titles by nearness; seed: the paper's count of 50 playlists."),
-    exclude_artist: list[str] = typer.Option([], help="Leave an artist out, in any role; may be repeated."),
-    exclude_track: list[str] = typer.Option([], help='Leave a song out: a URI or "Artist - Title"; may be repeated.'),
-    max_per_artist: int = typer.Option(None, min=1, help="At most so many songs of an artist."),
+    vote: Vote = typer.Option(
+        Vote.SOFT, metavar="VOTE", help="soft: titles by nearness; seed: the paper's count of 50 playlists."
+    ),
+    exclude_artist: list[str] = typer.Option(
+        [], metavar="NAME", help="Leave an artist out, in any role; may be repeated."
+    ),
+    exclude_track: list[str] = typer.Option(
+        [], metavar="SONG", help='Leave a song out: a URI or "Artist - Title"; may be repeated.'
+    ),
+    max_per_artist: int = typer.Option(None, min=1, metavar="COUNT", help="At most so many songs of an artist."),
     explain: bool = typer.Option(False, "--explain", help="Show which titles voted for each track."),
     as_json: bool = output.JSON,
     file_format: FileFormat = FORMAT,
     out: Path = OUTPUT,
 ) -> None:
     """Tracks for a playlist's title."""
+    form = _form(as_json=as_json, file_format=file_format, out=out)
     from recsys.catalog import find_artist, find_song
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
@@ -67,13 +78,16 @@ def recommend(
         answer = recommend_tracks(connection, title, n, method=vote.value, filters=filters, explain=explain)
     if answer.is_stale:
         output.note("lists were loaded since the profiles were built: run `recsys titles embed` to count them in")
-    if _wrote_file(answer.tracks, file_format, out, name=title, as_json=as_json):
+    if _wrote_file(answer.tracks, form, out, name=title, as_json=as_json):
         return
     made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("titles", "right"))
     if explain:
-        made.add_column("voted for by", overflow="fold")
+        made.add_column("voted for by (similarity)", overflow="fold")
     digits = 0 if vote is Vote.SEED else 3
-    output.print_table(made, [_row(track, digits, explain=explain) for track in answer.tracks])
+    if answer.tracks:
+        output.print_table(made, [_row(track, digits, explain=explain) for track in answer.tracks])
+    if not answer.tracks:
+        output.note("no track is left: the titles near it vote for nothing that the filters let through")
     shown = answer.title if len(answer.title) <= SHOWN_TITLE else f"{answer.title[:SHOWN_TITLE]}…"
     output.note(f'{"a title in the database" if answer.is_known else "a new title"}: "{shown}"')
 
@@ -81,8 +95,24 @@ def recommend(
 def _row(track: "Recommendation", digits: int, *, explain: bool) -> list[object]:
     row: list[object] = [track.rank, track.full_title, track.artist, f"{track.score:.{digits}f}", track.voters]
     if explain:
-        row.append("\n".join(f"{voter.share:4.0%} {voter.title}" for voter in track.voted_by))
+        row.append("\n".join(f"{voter.share:4.0%} {voter.title} ({voter.similarity:.2f})" for voter in track.voted_by))
     return row
+
+
+def _form(*, as_json: bool, file_format: FileFormat | None, out: Path | None) -> FileFormat | None:
+    """The file format that is asked for, by its name or by a file's ending; None for a table or JSON lines."""
+    if file_format is not None:
+        if as_json:
+            raise typer.BadParameter("it does not go with --json: ask for one of them", param_hint="--format")
+        return file_format
+    ending = out.suffix.lower().removeprefix(".") if out is not None else ""
+    if as_json or out is None or str(out) == "-" or ending in ("json", "jsonl"):
+        return None
+    try:
+        return FileFormat(ending)
+    except ValueError:
+        message = f"the ending of {out.name} names no format: add --format {', '.join(FileFormat)}, or --json"
+        raise typer.BadParameter(message, param_hint="--output") from None
 
 
 def _wrote_file(
@@ -96,7 +126,7 @@ def _wrote_file(
         if file_format is FileFormat.URIS and without:
             output.note(f"{without} of {len(tracks)} tracks have no URI and are left out")
         return True
-    if as_json or out is not None:
+    if as_json or (out is not None and str(out) != "-"):
         output.write_result("".join(f"{output.json_line(track)}\n" for track in tracks), out)
         return True
     return False
@@ -104,13 +134,14 @@ def _wrote_file(
 
 @similar.command("track")
 def similar_track(
-    track: str = typer.Argument(help='A URI, "Artist - Title", or a title.'),
+    track: str = typer.Argument(metavar="SONG", help='A URI, "Artist - Title", or a title.'),
     n: int = N,
     as_json: bool = output.JSON,
     file_format: FileFormat = FORMAT,
     out: Path = OUTPUT,
 ) -> None:
     """Songs that stand in the same playlists and tracklists."""
+    form = _form(as_json=as_json, file_format=file_format, out=out)
     from recsys.catalog import find_song, similar_tracks
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
@@ -119,21 +150,23 @@ def similar_track(
         require_migrated(connection)
         song = find_song(connection, track)
         tracks = similar_tracks(connection, song.id, n)
-    if _wrote_file(tracks, file_format, out, name=f"like {song}", as_json=as_json):
+    if _wrote_file(tracks, form, out, name=f"like {song}", as_json=as_json):
         return
     made = output.table(
         ("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("playlists", "right"),
         ("tracklists", "right"),
     )  # fmt: skip
-    output.print_table(
-        made, [(t.rank, t.full_title, t.artist, f"{t.score:.3f}", t.playlists, t.tracklists) for t in tracks]
-    )
+    if tracks:
+        rows = [(t.rank, t.full_title, t.artist, f"{t.score:.3f}", t.playlists, t.tracklists) for t in tracks]
+        output.print_table(made, rows)
     output.note(f"played together with {song}" if tracks else f"{song} stands in no list with another song")
 
 
 @similar.command("title")
 def similar_title(
-    title: str = typer.Argument(help="A playlist title, known or not."), n: int = N, as_json: bool = output.JSON
+    title: str = typer.Argument(metavar="TITLE", help="A playlist title, known or not."),
+    n: int = N,
+    as_json: bool = output.JSON,
 ) -> None:
     """Titles of a similar meaning, with how many playlists carry them."""
     from recsys.config import load_settings

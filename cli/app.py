@@ -8,7 +8,7 @@ import typer
 from recsys import __version__
 from recsys.errors import RecsysError
 
-from . import answer, db, doctor, ingest, titles
+from . import answer, db, doctor, ingest, output, titles
 
 app = typer.Typer(
     name="recsys",
@@ -35,23 +35,29 @@ def _print_version(is_wanted: bool) -> None:
 def root(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """A recommender that lives in Postgres: a playlist from its title, a tracklist from a song, a DJ or a listener."""
+    """A recommender that lives in Postgres: a playlist from nothing but its title."""
+
+
+INTERRUPTED = 130
+"""The exit code that Typer makes of Ctrl-C."""
 
 
 def main() -> None:
     """Run the command; what a person can mend is one line on stderr and exit code 1."""
     try:
         app()
-    except RecsysError as error:
-        typer.secho(f"recsys: {error}", fg=typer.colors.RED, err=True)
+    except SystemExit as end:
+        if end.code != INTERRUPTED:
+            raise
+        output.note("interrupted: what was finished is kept, run the same command again to go on")
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: what was finished is kept, run the same command again to go on", err=True)
+    except RecsysError as error:
+        output.complain(str(error))
         sys.exit(1)
     except OSError as error:
         # What is left in stdout's buffer would be written, and fail, once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             place = f"{error.filename}: " if error.filename else ""
-            typer.secho(f"recsys: {place}{error.strerror or error}", fg=typer.colors.RED, err=True)
+            output.complain(f"{place}{error.strerror or error}")
         sys.exit(1)

@@ -44,7 +44,7 @@ def upgrade() -> None:
 def status(as_json: bool = output.JSON) -> None:
     """Where the database is, and how much is in it."""
     from recsys.config import load_settings
-    from recsys.database import EmbeddedServer, connect, database_url, revision, table_sizes
+    from recsys.database import EmbeddedServer, connect, database_url, revision, table_sizes, translated_errors
 
     settings = load_settings()
     facts: dict[str, object] = {
@@ -56,7 +56,7 @@ def status(as_json: bool = output.JSON) -> None:
     if settings.database_url is None and not EmbeddedServer(settings.home).is_running():
         facts["state"] = "stopped"
     else:
-        with connect(settings) as connection:
+        with translated_errors(), connect(settings) as connection:
             facts["state"] = "running"
             facts["postgres"] = connection.info.parameter_status("server_version")
             facts["revision"] = revision(connection) or "none: run `recsys db upgrade`"
@@ -64,14 +64,20 @@ def status(as_json: bool = output.JSON) -> None:
     if as_json:
         output.print_json([facts])
         return
-    shown = {name: output.number(value) if isinstance(value, int) else value for name, value in facts.items()}
-    output.print_table(output.table(("what", "left"), ("value", "left")), shown.items())
+    output.print_facts(facts.items())
 
 
 def _without_password(url: str) -> str:
-    import re
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    return re.sub(r"(?<=://)([^:/@]*):[^@/]*@", r"\1:***@", url)
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError:
+        return "unreadable"
+    if "password" not in parts:
+        return url
+    return make_conninfo("", **parts | {"password": "***"})
 
 
 @app.command()
@@ -104,6 +110,8 @@ def url() -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context) -> None:
     """Open psql with the schema in its search path; further arguments go to psql."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
     from recsys.config import load_settings
     from recsys.database import EmbeddedServer, connect, database_url
     from recsys.errors import DatabaseError
@@ -113,8 +121,13 @@ def psql(context: typer.Context) -> None:
     program = shutil.which("psql")
     if program is None or settings.database_url is None:
         program = str(EmbeddedServer(settings.home).psql())
-    environment = os.environ | {"PGOPTIONS": f"-c search_path={settings.db_schema},public"}
+    # What stands in an argument, every user of the machine can read.
+    parts = conninfo_to_dict(database_url(settings))
+    environment = dict(os.environ)
+    if "password" in parts:
+        environment["PGPASSWORD"] = str(parts.pop("password"))
+    environment["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c search_path={settings.db_schema},public"
     try:
-        os.execve(program, [program, database_url(settings), *context.args], environment)
+        os.execve(program, [program, make_conninfo("", **parts), *context.args], environment)
     except OSError as error:
         raise DatabaseError(f"cannot run {program}: {error.strerror}") from None

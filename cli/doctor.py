@@ -19,16 +19,18 @@ def doctor(as_json: bool = output.JSON) -> None:
     Exit code 1 says that something is wrong.
     """
     from recsys.config import load_settings
+    from recsys.database import translated_errors
     from recsys.health import examine
 
-    findings: list[Finding] = examine(load_settings())
+    with translated_errors():
+        findings: list[Finding] = examine(load_settings())
     if as_json:
         output.print_json(map(asdict, findings))
     else:
         made = output.table(("", "left"), ("what", "left"), ("found", "left"))
+        output.print_table(made, [(MARKS[f.state], f.subject, f.found) for f in findings])
         if any(finding.mend for finding in findings):
-            made.add_column("what to run", overflow="fold")
-        rows = [(MARKS[f.state], f.subject, f.found, f.mend) for f in findings]
-        output.print_table(made, [row[: len(made.columns)] for row in rows])
+            typer.echo("what to run:")
+            output.print_facts((f"  {finding.subject}", finding.mend) for finding in findings if finding.mend)
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)

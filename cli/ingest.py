@@ -16,9 +16,11 @@ SHOWN_REASONS = 8
 def ingest(
     format: str = typer.Argument(help="mpd, playlists, tracklists, csv or djmix.", metavar="FORMAT"),
     paths: list[Path] = typer.Argument(
-        None, help="Files or folders; - is standard input. djmix without a path is fetched.", metavar="PATH..."
+        None, help="Files or folders; - is standard input. djmix without a path is fetched.", metavar="PATH"
     ),
-    source: str = typer.Option(None, help="Name within which ids are unique; the format's name by default."),
+    source: str = typer.Option(
+        None, metavar="NAME", help="Name within which ids are unique; the format's name by default."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Read and count, keep nothing."),
     as_json: bool = output.JSON,
 ) -> None:
@@ -72,8 +74,9 @@ def _print(summary: "IngestSummary", *, dry_run: bool) -> None:
     output.print_table(made, [(name, output.number(value)) for name, value in rows])
     if summary.reasons:
         reasons = sorted(summary.reasons.items(), key=lambda item: (-item[1], item[0]))
-        made = output.table(("why records were rejected", "left"), ("", "right"))
-        output.print_table(made, [(reason, output.number(count)) for reason, count in reasons[:SHOWN_REASONS]])
+        made = output.table(("why records were rejected", "left"), ("", "right"), ("the first one", "left"))
+        shown = [(reason, output.number(count), summary.first_places[reason]) for reason, count in reasons]
+        output.print_table(made, shown[:SHOWN_REASONS])
         left_out = len(reasons) - SHOWN_REASONS
         if left_out > 0:
             output.note(f"and {left_out} more reasons")

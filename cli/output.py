@@ -1,5 +1,6 @@
 """What the command shows: tables for people, JSON lines for programs, progress on stderr."""
 
+import io
 import json
 import re
 import sys
@@ -20,6 +21,9 @@ Justify = Literal["left", "right"]
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 """What a file's text could steer a terminal with."""
 
+PIPED_WIDTH = 200
+"""Columns of a table where stdout is not a terminal."""
+
 JSON = typer.Option(False, "--json", help="JSON lines instead of a table.")
 
 
@@ -38,7 +42,24 @@ def print_json(items: Iterable[Any]) -> None:
 
 def note(message: str) -> None:
     """Say something beside the result, on stderr."""
-    typer.echo(message, err=True)
+    typer.echo(_printable(message), err=True)
+
+
+def complain(message: str) -> None:
+    """Say on stderr why a command could not do what it should."""
+    typer.secho(f"recsys: {_printable(message)}", fg=typer.colors.RED, err=True)
+
+
+def _printable(text: str) -> str:
+    return _CONTROL.sub("\ufffd", text)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print a name and a value a line, whole, so that a terminal's own wrapping leaves values that can be copied."""
+    shown = [(name, number(value) if isinstance(value, int) else str(value)) for name, value in facts]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        typer.echo(f"{name:{width}}  {_printable(value)}")
 
 
 def table(*columns: tuple[str, Justify], title: str | None = None) -> "Table":
@@ -58,8 +79,14 @@ def print_table(made: "Table", rows: Iterable[Sequence[object]]) -> None:
     from rich.text import Text
 
     for row in rows:
-        made.add_row(*(Text("" if cell is None else _CONTROL.sub("\ufffd", str(cell))) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False).print(made)
+        made.add_row(*(Text("" if cell is None else _printable(str(cell))) for cell in row))
+    if sys.stdout.isatty():
+        Console().print(made)
+        return
+    console = Console(width=PIPED_WIDTH, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(made)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def number(value: int) -> str:

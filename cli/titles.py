@@ -9,7 +9,9 @@ app = typer.Typer(help="The title recommender: embed.", no_args_is_help=True)
 
 @app.command()
 def embed(
-    encoder: str = typer.Option(None, help="Sentence encoder, a hub name or a folder; all-MiniLM-L6-v2 by default."),
+    encoder: str = typer.Option(
+        None, metavar="NAME|PATH", help="Sentence encoder, a hub name or a folder; all-MiniLM-L6-v2 by default."
+    ),
     as_json: bool = output.JSON,
 ) -> None:
     """Embed new titles, build what titles vote for.

@@ -19,9 +19,9 @@ PACKAGES = ("recsys", "torch", "sentence-transformers", "torch-geometric", "onnx
 
 EMBEDDED = """
 SELECT m.id, m.name, m.folder, (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = m.id),
-       (SELECT count(*) FROM title AS t WHERE EXISTS (SELECT FROM playlist AS p WHERE p.title_id = t.id)
-           AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = m.id AND e.title_id = t.id)),
-       coalesce(m.profiled_at < (SELECT max(r.finished_at) FROM ingest_run AS r), true)
+       (SELECT count(*) FROM title_profile AS p WHERE p.model_id = m.id
+           AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = m.id AND e.title_id = p.title_id)),
+       coalesce(m.profiled_at < (SELECT max(r.playlists_changed_at) FROM ingest_run AS r), false)
   FROM model AS m
  WHERE m.kind = 'title-encoder' AND m.is_current
 """

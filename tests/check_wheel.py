@@ -36,7 +36,8 @@ def install(wheel: Path, folder: Path) -> Path:
     query = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = Path(subprocess.run([python, "-c", query], check=True, capture_output=True, text=True).stdout.strip())
     subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel)], check=True
+        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel)],
+        check=True,
     )
     # A folder named in a .pth file is searched, but its own .pth files, the checkout's among them, are not read.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")

@@ -99,8 +99,8 @@ def choose(records: Sequence[Playlist | Tracklist], stored: Mapping[str, Stored]
         met_content, met_day = met.get(own, (content, day))
         if content != met_content and day == met_day:
             choice.counts.rejected += 1
-            reason = f"the id {external_id} came before with other content"
-            choice.rejected.append(Rejected(record.file, record.place, reason))
+            reason = "the id came before with other content"
+            choice.rejected.append(Rejected(record.file, record.place, reason, external_id))
             continue
         if own not in met or _is_later(day, met_day):
             met[own] = content, day

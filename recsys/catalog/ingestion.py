@@ -18,19 +18,27 @@ from recsys.catalog.upkeep import drop_indexes_before_large_load, finish_load
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import SourceError
-from recsys.sources import FORMATS, Batch
+from recsys.sources import FORMATS, Batch, Rejected
 
 
 @dataclass
 class IngestSummary:
-    """What an ingest did; `reasons` counts rejected records by reason."""
+    """What an ingest did; rejected records by reason: how many, and where the first one stands."""
 
     counts: Counts = field(default_factory=Counts)
     reasons: dict[str, int] = field(default_factory=dict)
+    first_places: dict[str, str] = field(default_factory=dict)
+
+    def add(self, counts: Counts, rejected: Iterable[Rejected]) -> None:
+        """Add what became of a batch."""
+        self.counts.add(counts)
+        for record in rejected:
+            self.reasons[record.reason] = self.reasons.get(record.reason, 0) + 1
+            self.first_places.setdefault(record.reason, f"{record.file}: {record.place}")
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts by name, and the reasons."""
-        return {**asdict(self.counts), "reasons": self.reasons}
+        """The counts by name, the reasons and their first places."""
+        return {**asdict(self.counts), "reasons": self.reasons, "first_places": self.first_places}
 
 
 Progress = Callable[[int, Counts], None]
@@ -125,9 +133,7 @@ def ingest(
                     counts, rejected = loader.load(batch)
                     if not dry_run:
                         connection.commit()
-                    summary.counts.add(counts)
-                    for record in rejected:
-                        summary.reasons[record.reason] = summary.reasons.get(record.reason, 0) + 1
+                    summary.add(counts, rejected)
                     progress(batch.bytes_read, summary.counts)
             if dry_run:
                 connection.rollback()
@@ -143,6 +149,8 @@ def ingest(
 
 
 def _source_id(connection: psycopg.Connection, name: str, format_name: str) -> int:
+    if not name.isprintable() or not 0 < len(name) <= 200:
+        raise SourceError("the name of a source is up to 200 printable characters")
     row = connection.execute("SELECT id, format FROM source WHERE name = %s", (name,)).fetchone()
     if row is None:
         row = connection.execute(
@@ -160,7 +168,7 @@ def _start_run(connection: psycopg.Connection, source_id: int, paths: list[Path]
     row = connection.execute(
         "INSERT INTO ingest_run (id, source_id, paths)"
         " SELECT coalesce(max(id), 0) + 1, %s, %s FROM ingest_run RETURNING id",
-        (source_id, [str(path) for path in paths]),
+        (source_id, [str(path).encode(errors="replace").decode() for path in paths]),
     ).fetchone()
     assert row is not None
     return int(row[0])

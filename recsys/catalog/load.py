@@ -79,6 +79,7 @@ class Loader:
         self._tracklist_ids = IdRegister(connection, "tracklist", "external_id", 0)
         self._met_playlists: Met = {}
         self._met_tracklists: Met = {}
+        self._has_changed_playlists = False
 
     def load(self, batch: Batch) -> tuple[Counts, list[Rejected]]:
         """Write one batch, without committing it; returns its counts and every record that was set aside."""
@@ -120,6 +121,7 @@ class Loader:
             )
         if not accepted:
             return choice
+        self._note_change()
         self._clear(accepted, "playlist", "playlist_track")
         keys = [key for _, item in accepted for key in item.keys]
         entries = [entry for _, item in accepted for entry in item.record.entries]
@@ -145,6 +147,13 @@ class Loader:
             entry is not None and track is None for entry, track in zip(entries, ids, strict=True)
         )
         return choice
+
+    def _note_change(self) -> None:
+        if not self._has_changed_playlists:
+            self._connection.execute(
+                "UPDATE ingest_run SET playlists_changed_at = clock_timestamp() WHERE id = %s", (self._run_id,)
+            )
+            self._has_changed_playlists = True
 
     def _playlist_row(self, list_id: int, item: Accepted, names: dict[int, str]) -> tuple[object, ...]:
         record, name = item.record, names[list_id]

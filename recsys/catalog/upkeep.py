@@ -37,8 +37,8 @@ def missing_indexes(connection: psycopg.Connection) -> list[str]:
     """Indexes that an interrupted load left for later."""
     rows = connection.execute(
         "SELECT i FROM unnest(%s::text[]) AS i"
-        " WHERE NOT EXISTS (SELECT FROM pg_indexes WHERE schemaname = current_schema() AND indexname = i)",
-        (list(LIST_INDEXES),),
+        " WHERE NOT EXISTS (SELECT FROM pg_indexes WHERE schemaname = %s AND indexname = i)",
+        (list(LIST_INDEXES), current_schema(connection)),
     )
     return [name for (name,) in rows]
 

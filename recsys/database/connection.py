@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
 
 from recsys.config import Settings
 from recsys.database.server import EmbeddedServer
@@ -20,7 +21,8 @@ MIN_PGVECTOR = (0, 8)
 WRITER_LOCK = 0x7265_6373_7973  # "recsys"
 
 SEARCH_PATH = """
-SELECT set_config('search_path', concat_ws(', ', quote_ident(%(schema)s), 'public',
+SELECT set_config('recsys.schema', %(schema)s, false),
+       set_config('search_path', concat_ws(', ', quote_ident(%(schema)s), 'public',
          (SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ')
             FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
            WHERE e.extname IN ('vector', 'pg_trgm') AND n.nspname NOT IN ('public', %(schema)s))), false)
@@ -38,7 +40,8 @@ def _place(url: str) -> str:
         parts = psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         return "DATABASE_URL"
-    host = parts.get("host") or parts.get("hostaddr") or "the local socket"
+    # A password that holds an @ puts its end before the host.
+    host = str(parts.get("host") or parts.get("hostaddr") or "the local socket").rpartition("@")[2]
     port = f":{parts['port']}" if parts.get("port") else ""
     return f"{host}{port}/{parts.get('dbname') or ''}"
 
@@ -78,7 +81,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn what Postgres says about a missing or old schema into words that name the mend."""
+    """Turn what Postgres says into words that name the mend, a missing or old schema above all."""
     try:
         yield
     except (pg.UndefinedTable, pg.UndefinedFunction, pg.UndefinedColumn, pg.InvalidSchemaName):
@@ -87,6 +90,8 @@ def translated_errors() -> Iterator[None]:
         raise DatabaseError(f"the role may not do this: {error.diag.message_primary}") from None
     except (pg.DiskFull, pg.OutOfMemory, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow) as error:
         raise DatabaseError(f"the server stopped the work: {error.diag.message_primary}") from None
+    except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded) as error:
+        raise DatabaseError(f"the server refused a row: {error.diag.message_primary or error}") from None
     except psycopg.OperationalError as error:
         raise DatabaseError(f"the connection was lost: {str(error).strip().splitlines()[0]}") from None
 
@@ -130,7 +135,10 @@ def writer_lock(connection: psycopg.Connection, schema: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if not connection.closed and not connection.broken:
+        # Interrupted in the middle of a query, only closing lets go of the lock.
+        if connection.info.transaction_status == TransactionStatus.ACTIVE:
+            connection.close()
+        elif not connection.closed and not connection.broken:
             connection.rollback()
             connection.execute(key.format("pg_advisory_unlock"), name)
             connection.commit()

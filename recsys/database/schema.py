@@ -1,6 +1,7 @@
 """Bringing a schema up to this version: extensions, tables by Alembic, functions from `sql/*.sql`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -58,31 +59,75 @@ def _exists(connection: psycopg.Connection, condition: str, name: str) -> bool:
 
 
 def current_schema(connection: psycopg.Connection) -> str:
-    """The schema that holds our objects on this connection; other people's may come after it in the search path."""
-    row = connection.execute("SELECT current_schema()").fetchone()
+    """The schema of the settings, whether or not it is there; others come after it in the search path."""
+    row = connection.execute("SELECT current_setting('recsys.schema')").fetchone()
     return str(row[0]) if row else ""
 
 
 def _has_table(connection: psycopg.Connection, name: str) -> bool:
-    return _exists(connection, "pg_tables WHERE schemaname = current_schema() AND tablename = %s", name)
+    return _exists(connection, "pg_tables WHERE schemaname = current_setting('recsys.schema') AND tablename = %s", name)
+
+
+FUNCTION_OIDS = """
+SELECT p.oid, p.oid::regprocedure::text, coalesce(obj_description(p.oid, 'pg_proc'), '') FROM pg_proc AS p
+ WHERE p.pronamespace = to_regnamespace(quote_ident(current_setting('recsys.schema'))) AND p.proname = %s
+"""
+
+OURS = "recsys, "
+"""Begins the comment of every function of ours; the hash of its file follows."""
 
 
 def install_functions(connection: psycopg.Connection) -> None:
-    """Replace the SQL functions of the schema by those of this version; none where there are no tables.
+    """Bring the SQL functions of the schema to this version; none are left where there are no tables.
 
-    A file of `sql/` defines the one function that it is named after.
+    A file of `sql/` defines the one function that it is named after. A function whose file is as it was is left
+    alone, and one of the same name that somebody else made too.
+
+    Raises:
+        DatabaseError: something of somebody else's depends on a function that changed its arguments or result.
     """
     folder = files("recsys.database").joinpath("sql")
-    sources = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda file: file.name)
-    schema = current_schema(connection)
-    for file in sources:
-        name = sql.Identifier(schema, file.name.removesuffix(".sql"))
-        connection.execute(sql.SQL("DROP FUNCTION IF EXISTS {}").format(name))
-    if _has_table(connection, "title_profile"):
-        # A function may call one that is made after it.
-        connection.execute("SET LOCAL check_function_bodies = off")
-        for file in sources:
-            connection.execute(file.read_text(encoding="utf-8").encode())
+    # A function may call one that is made after it.
+    connection.execute("SET LOCAL check_function_bodies = off")
+    has_tables = _has_table(connection, "title_profile")
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        name, is_sql, _ = file.name.partition(".sql")
+        if is_sql:
+            _install_function(connection, name, file.read_text(encoding="utf-8") if has_tables else "")
+
+
+def _install_function(connection: psycopg.Connection, name: str, source: str) -> None:
+    """Make, replace or, where there is no source, drop one function."""
+    comment = f"{OURS}{blake2b(source.encode(), digest_size=16).hexdigest()}"
+    there = connection.execute(FUNCTION_OIDS, (name,)).fetchall()
+    ours = {oid: signature for oid, signature, found in there if found.startswith(OURS)}
+    if any(found == comment for _, _, found in there):
+        return
+    if source:
+        try:
+            with connection.transaction():
+                connection.execute(source.encode())
+        except pg.InvalidFunctionDefinition:
+            _drop_functions(connection, ours.values())
+            connection.execute(source.encode())
+        now = {oid: signature for oid, signature, _ in connection.execute(FUNCTION_OIDS, (name,))}
+        new = now.keys() - {oid for oid, _, _ in there}
+        for oid in new or ours.keys() & now.keys():
+            statement = sql.SQL("COMMENT ON FUNCTION {} IS {}").format(sql.SQL(now[oid]), sql.Literal(comment))
+            connection.execute(statement)
+        if new:
+            _drop_functions(connection, [now[oid] for oid in ours.keys() & now.keys()])
+    else:
+        _drop_functions(connection, ours.values())
+
+
+def _drop_functions(connection: psycopg.Connection, signatures: Iterable[str]) -> None:
+    for signature in signatures:
+        try:
+            connection.execute(sql.SQL("DROP FUNCTION {}").format(sql.SQL(signature)))
+        except pg.DependentObjectsStillExist as error:
+            what = (error.diag.message_detail or "").replace("\n", ", ")
+            raise DatabaseError(f"cannot replace the function {signature}: {what}; drop it first") from None
 
 
 def _alembic(settings: Settings) -> "Config":
@@ -122,7 +167,8 @@ def revision(connection: psycopg.Connection) -> str | None:
     """The schema's revision, None where there is none."""
     if not _has_table(connection, "alembic_version"):
         return None
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    table = sql.Identifier(current_schema(connection), "alembic_version")
+    row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(table)).fetchone()
     return None if row is None else str(row[0])
 
 
@@ -146,7 +192,7 @@ def table_sizes(connection: psycopg.Connection) -> dict[str, int]:
     tables = ("playlist", "tracklist", "song", "track", "artist", "dj", "title", "playlist_track", "tracklist_track")
     rows = connection.execute(
         "SELECT relname, reltuples FROM pg_class"
-        " WHERE relname = ANY(%s) AND relnamespace = current_schema()::regnamespace",
+        " WHERE relname = ANY(%s) AND relnamespace = to_regnamespace(quote_ident(current_setting('recsys.schema')))",
         (list(tables),),
     ).fetchall()
     estimates = {str(name): int(estimate) for name, estimate in rows}

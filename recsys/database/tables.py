@@ -70,7 +70,10 @@ class Source(Table):
 
 
 class IngestRun(Table):
-    """One `recsys ingest`, with its counts; `finished_at` is null for one that was interrupted."""
+    """One `recsys ingest`, with its counts; `finished_at` is null for one that was interrupted.
+
+    `playlists_changed_at` is null while it has written no playlist: what titles vote for is as it was.
+    """
 
     __tablename__ = "ingest_run"
 
@@ -78,6 +81,7 @@ class IngestRun(Table):
     source_id: Mapped[int] = mapped_column(ForeignKey("source.id"))
     paths: Mapped[list[str]] = mapped_column(ARRAY(Text))
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    playlists_changed_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
 

@@ -17,9 +17,9 @@ BATCH = 2048
 
 UNEMBEDDED = """
 SELECT t.id, t.name
-  FROM title AS t
- WHERE EXISTS (SELECT FROM playlist AS p WHERE p.title_id = t.id)
-   AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = %s AND e.title_id = t.id)
+  FROM title_profile AS p JOIN title AS t ON t.id = p.title_id
+ WHERE p.model_id = %s
+   AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = p.model_id AND e.title_id = p.title_id)
 """
 
 
@@ -43,7 +43,7 @@ Progress = Callable[[str, int, int], None]
 def embed_titles(
     settings: Settings, encoder_name: str | None = None, progress: Progress = lambda _step, _done, _all: None
 ) -> EmbedSummary:
-    """Embed every title that has no vector yet, build the profiles, and let this encoder answer from now on.
+    """Build what titles vote for, embed those that have no vector yet, and let this encoder answer from now on.
 
     Args:
         settings: where the database and the models are.
@@ -67,9 +67,9 @@ def embed_titles(
                 settings,
                 ModelFacts("title-encoder", encoder.name, encoder.dimension, encoder.fingerprint, encoder.folder),
             )
-            embedded = _embed(connection, encoder, model_id, progress)
             progress("building title profiles", 0, 0)
             profiles = build_profiles(connection, model_id)
+            embedded = _embed(connection, encoder, model_id, progress)
             has_index = build_index(connection, model_id)
             make_current(settings, model_id)
             row = connection.execute("SELECT count(*) FROM title_embedding WHERE model_id = %s", (model_id,)).fetchone()

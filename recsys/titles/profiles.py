@@ -29,15 +29,23 @@ SELECT %(model)s, c.title_id, t.playlists, array_agg(c.track_id::integer ORDER B
  GROUP BY c.title_id, t.playlists
 """
 
+FORGET_TITLES = """
+DELETE FROM title_embedding AS e
+ WHERE e.model_id = %s
+   AND NOT EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = e.model_id AND p.title_id = e.title_id)
+"""
+
 
 def build_profiles(connection: psycopg.Connection, model_id: int, tracks: int = PROFILE_TRACKS) -> int:
     """Build a model's profiles anew, the old ones answer until the commit; returns how many there are.
 
-    A song counts as its most held track, and a playlist holds it once.
+    A song counts as its most held track, and a playlist holds it once. A title that no playlist with tracks carries
+    any more has neither a profile nor a vector, so that every vector that is found can vote.
     """
     connection.execute("SET LOCAL work_mem = '256MB'")
     connection.execute("DELETE FROM title_profile WHERE model_id = %s", (model_id,))
     built = connection.execute(BUILD_PROFILES, {"model": model_id, "tracks": tracks}).rowcount
+    connection.execute(FORGET_TITLES, (model_id,))
     connection.execute("UPDATE model SET profiled_at = now() WHERE id = %s", (model_id,))
     connection.commit()
     connection.execute("ANALYZE title_profile, title_embedding")

@@ -26,7 +26,7 @@ EXPLAINED_TITLES = 3
 
 CURRENT_MODEL = """
 SELECT m.folder,
-       coalesce(m.profiled_at < (SELECT max(r.finished_at) FROM ingest_run AS r), true) AS is_stale,
+       coalesce(m.profiled_at < (SELECT max(r.playlists_changed_at) FROM ingest_run AS r), false) AS is_stale,
        (SELECT e.embedding::text FROM title AS t JOIN title_embedding AS e ON e.title_id = t.id AND e.model_id = m.id
          WHERE t.name = %s) AS vector
   FROM model AS m

@@ -259,3 +259,27 @@ def test_an_answer_needs_no_torch(embedded: tuple[Settings, EmbedSummary], title
     command = [sys.executable, "-c", ASK, title]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout.strip() == expected
+
+
+def test_titles_that_no_playlist_carries_any_more_take_no_votes(settings: Settings, tmp_path: Path) -> None:
+    embed_titles(settings)
+    load(settings, tmp_path, dict.fromkeys(PLAYLISTS, ("Gym", "gh")))
+    with connect(settings) as connection:
+        assert recommend(connection, "gym").is_stale
+    summary = embed_titles(settings)
+    assert (summary.embedded, summary.already_there, summary.profiles) == (0, 1, 1)
+    with connect(settings) as connection:
+        answer = recommend(connection, "summer mix")
+        assert {track.title for track in answer.tracks} == {"Song g", "Song h"}
+        assert not answer.is_stale
+
+
+def test_a_load_that_changes_no_playlist_leaves_the_profiles_fresh(settings: Settings, tmp_path: Path) -> None:
+    embed_titles(settings)
+    load(settings, tmp_path, PLAYLISTS)
+    line = {"id": "t", "dj": "DJ", "tracks": [{"title": "Song a", "artists": ["Artist a"]}]}
+    file = tmp_path / "tracklists.jsonl"
+    file.write_text(json.dumps(line), encoding="utf-8")
+    assert ingest(settings, "tracklists", [file]).counts.stored == 1
+    with connect(settings) as connection:
+        assert not recommend(connection, "gym").is_stale

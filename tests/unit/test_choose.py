@@ -94,7 +94,7 @@ def test_within_a_run_the_first_of_an_id_stays_and_the_second_is_rejected() -> N
     assert choice.counts == Counts(read=3, stored=1, already_there=1, rejected=1)
     [rejected] = choice.rejected
     assert (rejected.file, rejected.place) == ("file", "line 2")
-    assert rejected.reason == "the id p came before with other content"
+    assert rejected.reason == "the id came before with other content"
     next_batch = choose([state("xy", place="line 4")], {"p": stored("ab")}, met)
     assert (next_batch.accepted, next_batch.rejected[0].place) == ({}, "line 4")
 

@@ -1,5 +1,5 @@
 -- The model that answers for a kind where none is named; an error that names the mend where there is none.
-CREATE FUNCTION current_model(wanted text) RETURNS bigint
+CREATE OR REPLACE FUNCTION current_model(wanted text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$

@@ -1,5 +1,5 @@
 -- Which titles voted for each of some tracks: the title's share of the track's score, largest first.
-CREATE FUNCTION explain_vote(
+CREATE OR REPLACE FUNCTION explain_vote(
   query vector, tracks bigint[], method text DEFAULT 'soft', titles integer DEFAULT 100,
   temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, heard integer DEFAULT 200, model bigint DEFAULT NULL
 )

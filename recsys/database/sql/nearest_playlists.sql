@@ -1,5 +1,5 @@
 -- The playlists nearest to a unit vector: a playlist is as near as its title; ties by its id. For `vote`.
-CREATE FUNCTION nearest_playlists(query vector, k integer, model bigint)
+CREATE OR REPLACE FUNCTION nearest_playlists(query vector, k integer, model bigint)
 RETURNS TABLE (playlist_id bigint, title_id bigint, similarity real)
 LANGUAGE sql STABLE ROWS 50
 AS $$

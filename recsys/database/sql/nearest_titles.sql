@@ -2,8 +2,9 @@
 --
 -- Up to 5,000 titles every vector is compared. Above that the model's HNSW index answers, with ef_search well over the
 -- rows wanted (at pgvector's default of 40 at most 40 rows come back); should it bring fewer rows than asked for, every
--- vector is compared after all. A partial index cannot serve a parameter, so the statement is planned with the model's id.
-CREATE FUNCTION nearest_titles(query vector, k integer DEFAULT 50, model bigint DEFAULT NULL)
+-- vector is compared after all. A partial index cannot serve a parameter, so the statement is planned with the
+-- model's id.
+CREATE OR REPLACE FUNCTION nearest_titles(query vector, k integer DEFAULT 50, model bigint DEFAULT NULL)
 RETURNS TABLE (title_id bigint, similarity real)
 LANGUAGE plpgsql STABLE ROWS 100
 SET search_path FROM CURRENT
@@ -11,10 +12,17 @@ AS $$
 DECLARE
   chosen bigint := coalesce(model, current_model('title-encoder'));
   dimension integer := (SELECT m.dimension FROM model AS m WHERE m.id = chosen);
+  own_search text := current_setting('hnsw.ef_search', true);
   ids bigint[];
   similarities real[];
 BEGIN
-  IF dimension IS DISTINCT FROM vector_dims(query) THEN
+  k := greatest(coalesce(k, 50), 0);
+  IF query IS NULL THEN
+    RAISE EXCEPTION 'there is no query vector: title_vector() of an unseen title is NULL'
+      USING ERRCODE = 'null_value_not_allowed';
+  ELSIF dimension IS NULL THEN
+    RAISE EXCEPTION 'there is no title model %', chosen USING ERRCODE = 'undefined_object';
+  ELSIF dimension <> vector_dims(query) THEN
     RAISE EXCEPTION 'title model % has % dimensions, the query has %', chosen, dimension, vector_dims(query)
       USING ERRCODE = 'data_exception';
   END IF;
@@ -22,15 +30,16 @@ BEGIN
     PERFORM set_config('hnsw.ef_search', least(greatest(2 * k, 100), 1000)::text, true);
     EXECUTE format(
       'SELECT array_agg(title_id), array_agg(similarity) FROM (SELECT e.title_id,'
-      ' (-(e.embedding::vector(%1$s) <#> $1))::real AS similarity FROM title_embedding AS e WHERE e.model_id = %2$s'
-      ' ORDER BY e.embedding::vector(%1$s) <#> $1 LIMIT $2) AS found', dimension, chosen)
+      ' least(-(e.embedding::vector(%1$s) <#> $1), 1)::real AS similarity FROM title_embedding AS e'
+      ' WHERE e.model_id = %2$s ORDER BY e.embedding::vector(%1$s) <#> $1 LIMIT $2) AS found', dimension, chosen)
       INTO ids, similarities USING query, k;
+    PERFORM set_config('hnsw.ef_search', coalesce(own_search, '40'), true);
   END IF;
   IF coalesce(cardinality(ids), 0) >= k THEN
     RETURN QUERY SELECT unnest(ids), unnest(similarities);
   ELSE
     RETURN QUERY
-      SELECT e.title_id, (-(e.embedding <#> query))::real
+      SELECT e.title_id, least(-(e.embedding <#> query), 1)::real
         FROM title_embedding AS e
        WHERE e.model_id = chosen
        ORDER BY e.embedding <#> query, e.title_id

@@ -2,7 +2,7 @@
 --
 -- What counts as a space, and the letters that Python lowers in another way, are named here: they are not left to the
 -- locale of the database.
-CREATE FUNCTION normal_title(raw text) RETURNS text
+CREATE OR REPLACE FUNCTION normal_title(raw text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
   SELECT coalesce(

@@ -1,5 +1,5 @@
 -- Tracks for a title that is already known; no rows for an unseen one, which must be embedded first.
-CREATE FUNCTION recommend_for_title(title text, n integer DEFAULT 10)
+CREATE OR REPLACE FUNCTION recommend_for_title(title text, n integer DEFAULT 10)
 RETURNS TABLE (
   rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
   score double precision, voters integer

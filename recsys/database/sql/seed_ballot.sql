@@ -1,6 +1,6 @@
 -- The paper's vote: every track of the 50 nearest playlists, counted.
 -- For `vote`, which sets the search path.
-CREATE FUNCTION seed_ballot(query vector, model bigint)
+CREATE OR REPLACE FUNCTION seed_ballot(query vector, model bigint)
 RETURNS TABLE (track bigint, score double precision, voters bigint)
 LANGUAGE sql STABLE
 AS $$

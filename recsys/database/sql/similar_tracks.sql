@@ -2,7 +2,7 @@
 --
 -- score = together / (sqrt(lists with the one * lists with the other) + 5): the cosine of the two songs' lists, shrunk
 -- so that a single shared list says little. A song in more than `sample` playlists is read from that many of them.
-CREATE FUNCTION similar_tracks(song bigint, n integer DEFAULT 10, sample integer DEFAULT 2000)
+CREATE OR REPLACE FUNCTION similar_tracks(song bigint, n integer DEFAULT 10, sample integer DEFAULT 2000)
 RETURNS TABLE (
   rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
   score double precision, playlists integer, tracklists integer
@@ -12,9 +12,10 @@ SET search_path FROM CURRENT
 AS $$
   WITH in_playlists AS MATERIALIZED (
     SELECT DISTINCT pt.playlist_id FROM track AS t JOIN playlist_track AS pt ON pt.track_id = t.id
-     WHERE t.song_id = similar_tracks.song LIMIT sample
+     WHERE t.song_id = similar_tracks.song ORDER BY pt.playlist_id LIMIT sample
   ), in_tracklists AS MATERIALIZED (
-    SELECT DISTINCT tt.tracklist_id FROM tracklist_track AS tt WHERE tt.song_id = similar_tracks.song LIMIT sample
+    SELECT DISTINCT tt.tracklist_id FROM tracklist_track AS tt WHERE tt.song_id = similar_tracks.song
+     ORDER BY tt.tracklist_id LIMIT sample
   ), beside AS (
     SELECT t.song_id, count(DISTINCT pt.playlist_id) AS playlists, 0 AS tracklists
       FROM in_playlists JOIN playlist_track AS pt USING (playlist_id) JOIN track AS t ON t.id = pt.track_id

@@ -1,7 +1,9 @@
 -- Every track that the nearest titles vote for: score = sum over titles of weight(title) * n(title, track).
 -- Rounded to single precision: the order in which a sum is added up shall not decide between equal tracks.
 -- For `vote`, which sets the search path.
-CREATE FUNCTION soft_ballot(query vector, titles integer, temperature real, smoothing real, heard integer, model bigint)
+CREATE OR REPLACE FUNCTION soft_ballot(
+  query vector, titles integer, temperature real, smoothing real, heard integer, model bigint
+)
 RETURNS TABLE (track bigint, score double precision, voters bigint)
 LANGUAGE sql STABLE
 AS $$

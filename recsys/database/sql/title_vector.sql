@@ -1,5 +1,5 @@
 -- The stored unit vector of a title that is already known (normalised as `title.name` is); NULL for an unseen one.
-CREATE FUNCTION title_vector(title text, model bigint DEFAULT NULL) RETURNS vector
+CREATE OR REPLACE FUNCTION title_vector(title text, model bigint DEFAULT NULL) RETURNS vector
 LANGUAGE sql STABLE
 SET search_path FROM CURRENT
 AS $$

@@ -1,6 +1,6 @@
 -- Who votes for a query vector: the nearest titles, softly weighted. `share` is a title's part of all weight, counted
 -- over its playlists. See `voters` for the weight.
-CREATE FUNCTION title_voters(
+CREATE OR REPLACE FUNCTION title_voters(
   query vector, titles integer DEFAULT 100, temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3,
   model bigint DEFAULT NULL
 )

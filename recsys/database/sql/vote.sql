@@ -4,7 +4,7 @@
 -- method 'seed': the tracks of the 50 nearest playlists are counted, as the paper does (seed_ballot).
 -- Filters act before the cut: songs and artists (in any role) that must not appear, and at most `max_per_artist`
 -- songs of one main artist.
-CREATE FUNCTION vote(
+CREATE OR REPLACE FUNCTION vote(
   query vector, n integer DEFAULT 10, method text DEFAULT 'soft', titles integer DEFAULT 100,
   temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, heard integer DEFAULT 200,
   exclude_songs bigint[] DEFAULT '{}', exclude_artists bigint[] DEFAULT '{}', max_per_artist integer DEFAULT NULL,
@@ -23,11 +23,16 @@ DECLARE
   chosen bigint := coalesce(model, current_model('title-encoder'));
   has_exclusions boolean;
 BEGIN
-  IF method NOT IN ('soft', 'seed') THEN
-    RAISE EXCEPTION 'no vote is called %: there are soft and seed', method USING ERRCODE = 'invalid_parameter_value';
+  IF method IS NULL OR method NOT IN ('soft', 'seed') THEN
+    RAISE EXCEPTION 'no vote is called %: there are soft and seed', coalesce(method, 'NULL')
+      USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  exclude_songs := coalesce(exclude_songs, '{}');
-  exclude_artists := coalesce(exclude_artists, '{}');
+  IF temperature <= 0 THEN
+    RAISE EXCEPTION 'the temperature must be above 0, not %', temperature USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  n := greatest(coalesce(n, 10), 0);
+  exclude_songs := array_remove(coalesce(exclude_songs, '{}'), NULL);
+  exclude_artists := array_remove(coalesce(exclude_artists, '{}'), NULL);
   has_exclusions := cardinality(exclude_songs) + cardinality(exclude_artists) > 0;
   RETURN QUERY
   WITH ballot AS MATERIALIZED (
