@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -115,20 +116,24 @@ class Credit:
 
 
 _UNDIVIDED = (
-    "Above & Beyond|Aly & Fila|Amadou & Mariam|Angels & Airwaves|Angus & Julia Stone|Belle & Sebastian|"
-    "Blank & Jones|Blood, Sweat & Tears|Brooks & Dunn|Camo & Krooked|Chase & Status|Chloe x Halle|"
-    "Crosby, Stills & Nash|Crosby, Stills, Nash & Young|Dan + Shay|Daryl Hall & John Oates|"
-    "Dimitri Vegas & Like Mike|Earth, Wind & Fire|Emerson, Lake & Palmer|Eric B. & Rakim|Fujiya & Miyagi|"
-    "Gabriel & Dresden|Hall & Oates|Hercules & Love Affair|Ike & Tina Turner|Iron & Wine|Jam & Spoon|"
+    "Above & Beyond|Aly & Fila|Amadou & Mariam|Angels & Airwaves|Angus & Julia Stone|Bad Cop, Bad Cop|"
+    "Belle & Sebastian|Blank & Jones|Blood, Sweat & Tears|Brooks & Dunn|Camo & Krooked|Chase & Status|Chin Up, Kid|"
+    "Chloe x Halle|Chunk! No, Captain Chunk|Crosby, Stills & Nash|Crosby, Stills, Nash & Young|Dan + Shay|"
+    "Daryl Hall & John Oates|Dave Dee, Dozy, Beaky, Mick & Tich|Dimitri Vegas & Like Mike|"
+    "Does It Offend You, Yeah|Drop Dead, Gorgeous|Earth, Wind & Fire|Emerson, Lake & Palmer|Eric B. & Rakim|"
+    "Fujiya & Miyagi|Gabriel & Dresden|Good, the Bad & the Queen|Guns & Roses|Hall & Oates|"
+    "Hamilton, Joe Frank & Reynolds|Hercules & Love Affair|Ike & Tina Turner|Iron & Wine|Jam & Spoon|"
     "Jesus & Mary Chain|Kraak & Smaak|Kruder & Dorfmeister|Kyau & Albert|Layo & Bushwacka|Love & Rockets|"
-    "Matt & Kim|Medeski, Martin & Wood|Mumford & Sons|Of Mice & Men|Peter, Bjorn & John|Peter, Paul & Mary|"
-    "Polo & Pan|Rae & Christian|Sam & Dave|Sea & Cake|She & Him|Simon & Garfunkel|Sly & Robbie|"
-    "Smith & Mighty|Tegan & Sara|Tube & Berger|Wisin & Yandel|Years & Years|Zion & Lennox"
+    "Matt & Kim|Medeski, Martin & Wood|Mumford & Sons|Now, Now|Of Mice & Men|Oh, Be Clever|Peter, Bjorn & John|"
+    "Peter, Paul & Mary|Polo & Pan|Rae & Christian|Right Away, Great Captain|Sam & Dave|Sea & Cake|She & Him|"
+    "Simon & Garfunkel|Slaughter Beach, Dog|Sly & Robbie|Smith & Mighty|Tegan & Sara|Tube & Berger|"
+    "Tyler, The Creator|Us, From Outside|Wisin & Yandel|Woe, Is Me|Years & Years|You, Me, and Everyone We Know|"
+    "Zion & Lennox"
 )
 
 
 def _spellings(name: str) -> str:
-    return re.sub(r"[&+]", "(?:&|[+]|and)", name.replace(".", "[.]?").replace(",", ",?"))
+    return re.sub(r"[&+]", "(?:&|[+]|and)", name.replace(".", "[.]?").replace(",", " ?,?").replace(" &", " ?,? &"))
 
 
 _UNDIVIDED_NAME = re.compile(
@@ -155,11 +160,39 @@ def _may_feature(text: str) -> bool:
     return "ft" in lower or "feat" in lower or "with" in lower or "w/" in lower or "f/" in lower or "f. " in lower
 
 
+def _bound(text: str) -> str:
+    return _UNDIVIDED_NAME.sub(lambda name: name[0].replace(" ", _BOUND_SPACE), text)
+
+
 def _divided(text: str) -> list[str]:
     if " " not in text or not _BETWEEN_ARTISTS.search(text):
         return [text]
-    bound = _UNDIVIDED_NAME.sub(lambda name: name[0].replace(" ", _BOUND_SPACE), text)
-    return [part.replace(_BOUND_SPACE, " ").strip(" ,") for part in _BETWEEN_ARTISTS.split(bound)]
+    return [part.replace(_BOUND_SPACE, " ").strip(" ,") for part in _BETWEEN_ARTISTS.split(_bound(text))]
+
+
+_BETWEEN_LISTED = re.compile(
+    r"\s?,\s(?:(?:&|and)\s)?(?!(?:his|her|friends|[js]r|etc|inc|ltd|m\.?d|ph\.?d|the$)\b)",
+    re.IGNORECASE,
+)
+_PERHAPS_ONE = re.compile(
+    r"W\s?,\sW|(?:W\s?,\s)+W,?\s(?:&|\+|and)\sW|W\s?,\sthe\s.*".replace("W", rf"[^\s,{_BOUND_SPACE}]+"), re.IGNORECASE
+)
+
+
+def _listed(credit: str) -> list[str]:
+    """Divide what several names were joined to: "Ann Lee, Bo", "Ann, Bo, Cy" and "Ann Lee, Bo & Cy".
+
+    "Now, Now", "Costello, Elvis", "Phillips, Craig & Dean" and "Tyler, The Creator" are rather one name.
+    """
+    if "," not in credit:
+        return [credit]
+    bound = _bound(credit)
+    if _PERHAPS_ONE.fullmatch(bound):
+        return [credit]
+    *parts, last = _BETWEEN_LISTED.split(bound)
+    if parts and not any(" & " in part or " + " in part for part in parts):
+        return [*(part.replace(_BOUND_SPACE, " ") for part in parts), *_divided(last.replace(_BOUND_SPACE, " "))]
+    return [part.replace(_BOUND_SPACE, " ") for part in (*parts, last)]
 
 
 def _peel(pattern: re.Pattern[str], text: str, featured: list[str]) -> str:
@@ -182,8 +215,8 @@ def _distinct(names: list[str], seen: set[str]) -> tuple[str, ...]:
 def parse_credit(credit: str, *, free_text: bool) -> Credit:
     """Name the artists of a credit.
 
-    A structured source names one artist, so that "Earth, Wind & Fire" is never divided and only featured artists
-    come off. Free text is also divided at commas, "&", "vs" and their like, but not at "and" or "/".
+    A structured source names one artist, so that featured artists come off and only a clear list, "Ann Lee, Bo", is
+    divided. Free text is also divided at every comma, "&", "vs" and their like, but not at "and" or "/".
     """
     text = " ".join(credit.split())
     featured: list[str] = []
@@ -191,7 +224,7 @@ def parse_credit(credit: str, *, free_text: bool) -> Credit:
         for pattern in (_FEATURED_GROUP, _WITH_GROUP, _FEATURED_TAIL):
             text = _peel(pattern, text, featured)
     seen: set[str] = set()
-    main = (free_text and _distinct(_divided(text), seen)) or _distinct([text], seen)
+    main = _distinct(_divided(text) if free_text else _listed(text), seen) or _distinct([text], seen)
     return Credit(main, _distinct([part for names in featured for part in _divided(names)], seen))
 
 
@@ -213,8 +246,10 @@ def _lead_key(credit: str) -> str:
     """Key of the artist whom every spelling of a credit begins with, "Bob Marley & The Wailers" or "Bob Marley"."""
     main = parse_credit(credit, free_text=True).main
     lead = main[0] if main else credit
-    if " " in lead and (band := _BAND_AFTER_LEADER.search(lead)) and not _UNDIVIDED_NAME.fullmatch(lead):
-        lead = lead[: band.start()]
+    if " " in lead and (band := _BAND_AFTER_LEADER.search(lead)):
+        name = _UNDIVIDED_NAME.match(lead)
+        is_whole = name and lead[name.end() :].lstrip(" !?.")[:1] in ("", "(", "[")
+        lead = name[0] if name and is_whole else lead[: band.start()]
     return _artist_key(lead)
 
 
@@ -225,6 +260,12 @@ class ArtistShare(NamedTuple):
     key: str
     role: Role
     weight: float
+
+
+def share_weights(roles: Collection[Role]) -> list[float]:
+    """The weights of a song's artists by their roles, in the order of these."""
+    total = sum(_WEIGHTS[role] for role in roles)
+    return [_WEIGHTS[role] / total for role in roles]
 
 
 class SongName(NamedTuple):
@@ -246,7 +287,7 @@ def song_name(title: str, artist: str, artists: tuple[str, ...] = ()) -> SongNam
     lead, shares = _shares(artists or (artist,), featured, _remixers(version) if version else ())
     key = f"{lead}{SEPARATOR}{name_key(core)}"
     if version:
-        key = f"{key}{SEPARATOR}{name_key(version)}"
+        key = f"{key}{SEPARATOR}{_version_key(version)}"
     return SongName(core, version, shares, key)
 
 
@@ -271,8 +312,10 @@ def _shares(
             roles.setdefault(_artist_key(name), (name, "featured"))
     for name in remixers:
         roles[_artist_key(name)] = (name, "remixer")
-    total = sum(_WEIGHTS[role] for _, role in roles.values())
-    return lead, tuple(ArtistShare(name, key, role, _WEIGHTS[role] / total) for key, (name, role) in roles.items())
+    weights = share_weights([role for _, role in roles.values()])
+    return lead, tuple(
+        ArtistShare(name, key, role, weight) for (key, (name, role)), weight in zip(roles.items(), weights, strict=True)
+    )
 
 
 _DASH = re.compile(r"\s[-–—]\s")
@@ -448,6 +491,20 @@ def _remixers(version: str) -> tuple[str, ...]:
         return ()
     credit = parse_credit(" ".join(words), free_text=True)
     return credit.main + credit.featured
+
+
+_REMIX = re.compile(r"\b(?:re[\s-]{0,2}mix(?:ed|es)?|rmi?x)\b", re.IGNORECASE)
+_LAST_MIX = re.compile(r"\bmix(?=\W*$)", re.IGNORECASE)
+_BY_WHOM = re.compile(r"(re-?mix|re-?edit|edit|re-?work)(?:ed)? by (.+)", re.IGNORECASE)
+_LAST_S = re.compile(r"(?:\s?['’]s|\ss(?=\s)|(?<=\w\w)s['’]?)(?=\W)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1 << 15)
+def _version_key(version: str) -> str:
+    """Key that "Bo Remix", "Bo's RMX", "Remixed by Bo" and "Bo Mix" share; "Club Mix" names nobody and is itself."""
+    text = _REMIX.sub("remix", _BY_WHOM.sub(r"\2 \1", version))
+    as_remix = _LAST_MIX.sub("remix", text)
+    return name_key(_LAST_S.sub("", as_remix) if _remixers(as_remix) else text)
 
 
 _NO_TITLE = re.compile(

@@ -14,9 +14,9 @@ import psycopg
 
 from recsys.catalog.choose import Counts
 from recsys.catalog.load import Loader
-from recsys.catalog.upkeep import drop_indexes_before_large_load, finish_load
+from recsys.catalog.upkeep import drop_indexes_before_large_load, finish_load, missing_indexes
 from recsys.config import Settings
-from recsys.database import connect, require_migrated, translated_errors, writer_lock
+from recsys.database import WriteBehind, connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import SourceError
 from recsys.sources import FORMATS, Batch, Rejected
 
@@ -127,18 +127,21 @@ def ingest(
                 connection.commit()
                 drop_indexes_before_large_load(connection, size)
             summary = IngestSummary()
-            loader = Loader(connection, source_id, run_id)
-            with _no_garbage_collection():
-                for batch in read_ahead(batch for path in paths for batch in format_.read(path)):
-                    counts, rejected = loader.load(batch)
-                    if not dry_run:
-                        connection.commit()
-                    summary.add(counts, rejected)
-                    progress(batch.bytes_read, summary.counts)
+            try:
+                with _no_garbage_collection(), WriteBehind(connection) as behind:
+                    loader = Loader(behind, source_id, run_id, keep=not dry_run)
+                    for batch in read_ahead(batch for path in paths for batch in format_.read(path)):
+                        summary.add(*loader.load(batch))
+                        progress(batch.bytes_read, summary.counts)
+            except SourceError:
+                connection.rollback()
+                finish_load(connection)
+                raise
             if dry_run:
                 connection.rollback()
             else:
-                finish_load(connection)
+                if summary.counts.stored or summary.counts.replaced or _is_unfinished(connection, run_id):
+                    finish_load(connection)
                 connection.execute("SET LOCAL synchronous_commit = on")
                 connection.execute(
                     "UPDATE ingest_run SET finished_at = clock_timestamp(), counts = %s WHERE id = %s",
@@ -162,6 +165,13 @@ def _source_id(connection: psycopg.Connection, name: str, format_name: str) -> i
     if row[1] != format_name:
         raise SourceError(f"the source {name} was loaded from the format {row[1]}: give these files another --source")
     return int(row[0])
+
+
+def _is_unfinished(connection: psycopg.Connection, run_id: int) -> bool:
+    """Whether the run before this one left indexes or statistics to be made."""
+    before = "SELECT finished_at IS NULL FROM ingest_run WHERE id < %s ORDER BY id DESC LIMIT 1"
+    row = connection.execute(before, (run_id,)).fetchone()
+    return bool(row is None or row[0] or missing_indexes(connection))
 
 
 def _start_run(connection: psycopg.Connection, source_id: int, paths: list[Path]) -> int:

@@ -1,13 +1,15 @@
 """Batches of lists into the catalogue, each batch in one transaction."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import psycopg
+from psycopg import sql
 
 from recsys.catalog.choose import Accepted, Choice, Counts, Met, Stored, choose
 from recsys.catalog.resolve import Resolver
-from recsys.database import IdRegister, copy_integers, copy_rows
+from recsys.database import IdRegister, Write, WriteBehind, copy_integers, copy_rows
 from recsys.names import name_key, normal_title
 from recsys.sources import Batch, Playlist, Rejected, Tracklist
 
@@ -58,6 +60,10 @@ INSERT INTO rejected_record (source_id, file, place, reason, record, ingest_run_
     ON CONFLICT (source_id, file, place) DO UPDATE
        SET reason = excluded.reason, record = excluded.record, ingest_run_id = excluded.ingest_run_id
 """
+HAS_LISTS = """
+SELECT EXISTS (SELECT FROM playlist WHERE source_id = %(source)s)
+    OR EXISTS (SELECT FROM tracklist WHERE source_id = %(source)s)
+"""
 FORGET_MENDED = "DELETE FROM rejected_record WHERE source_id = %s AND file = %s AND ingest_run_id <> %s"
 
 
@@ -65,11 +71,14 @@ class Loader:
     """Loads the batches of one run. For the holder of the writer's lock.
 
     Ids are given in the order of the records and every batch is one transaction, so that a run that was killed and
-    run again ends in the same rows as one that was not.
+    run again ends in the same rows as one that was not. A batch is written while the next one is prepared; a source
+    that had no lists when the run began is not asked for any, so that a first load never waits.
     """
 
-    def __init__(self, connection: psycopg.Connection, source_id: int, run_id: int) -> None:
+    def __init__(self, connection: WriteBehind, source_id: int, run_id: int, *, keep: bool) -> None:
         self._connection = connection
+        self._keep = keep
+        self._writes: list[Write] = []
         self._source_id = source_id
         self._run_id = run_id
         self._resolver = Resolver(connection)
@@ -79,10 +88,12 @@ class Loader:
         self._tracklist_ids = IdRegister(connection, "tracklist", "external_id", 0)
         self._met_playlists: Met = {}
         self._met_tracklists: Met = {}
+        row = connection.execute(HAS_LISTS, {"source": source_id}).fetchone()
+        self._had_lists = bool(row and row[0])
         self._has_changed_playlists = False
 
     def load(self, batch: Batch) -> tuple[Counts, list[Rejected]]:
-        """Write one batch, without committing it; returns its counts and every record that was set aside."""
+        """Have one batch written and, if it is to be kept, committed; returns its counts and what was set aside."""
         counts, rejected = Counts(), list(batch.rejected)
         for record in rejected:
             if record.of_entry:
@@ -95,17 +106,22 @@ class Loader:
         for choice in (self._load_playlists(playlists), self._load_tracklists(tracklists)):
             counts.add(choice.counts)
             rejected += choice.rejected
-        self._resolver.write()
+        self._writes += self._resolver.take_writes()
         self._titles.trim()
         self._djs.trim()
-        self._keep_rejected(batch, rejected)
+        self._writes.append(partial(self._keep_rejected, batch=batch, rejected=rejected))
+        if self._keep:
+            self._writes.append(psycopg.Connection.commit)
+        self._connection.write(self._writes)
+        self._writes = []
         return counts, rejected
 
     def _choose(
         self, query: str, records: Sequence[Playlist] | Sequence[Tracklist], met: Met, ids: IdRegister
     ) -> tuple[Choice, list[tuple[int, Accepted]]]:
-        external_ids = list({record.external_id: None for record in records})
-        rows = self._connection.execute(query, {"ids": external_ids, "source": self._source_id})
+        names = dict.fromkeys([record.external_id for record in records])
+        known = [name for name in names if self._had_lists or hash(name) in met]
+        rows = self._connection.execute(query, {"ids": known, "source": self._source_id}) if known else ()
         choice = choose(records, {row[0]: Stored(*row[1:]) for row in rows}, met)
         accepted = [(ids.new_id() if item.id is None else item.id, item) for item in choice.accepted.values()]
         return choice, accepted
@@ -115,9 +131,9 @@ class Loader:
             return Choice()
         choice, accepted = self._choose(STORED_PLAYLISTS, records, self._met_playlists, self._playlist_ids)
         if choice.newer_days:
-            self._connection.cursor().executemany(
-                "UPDATE playlist SET snapshot = %s WHERE id = %s",
-                [(day, list_id) for list_id, day in choice.newer_days.items()],
+            days = [(day, list_id) for list_id, day in choice.newer_days.items()]
+            self._writes.append(
+                lambda c: c.cursor().executemany("UPDATE playlist SET snapshot = %s WHERE id = %s", days)
             )
         if not accepted:
             return choice
@@ -139,21 +155,23 @@ class Loader:
         new_titles = [
             (self._titles.add(name), name) for name in self._titles.missing(name for name in names.values() if name)
         ]
-        copy_rows(self._connection, "title", {"id": "int8", "name": "text"}, new_titles)
-        copy_rows(self._connection, "playlist", PLAYLIST, [self._playlist_row(*pair, names) for pair in accepted])
-        copy_integers(self._connection, "playlist_track", {name: values[is_known] for name, values in rows.items()})
+        columns = {name: values[is_known] for name, values in rows.items()}
+        self._copy("title", {"id": "int8", "name": "text"}, new_titles)
+        self._copy("playlist", PLAYLIST, [self._playlist_row(*pair, names) for pair in accepted])
+        self._writes.append(partial(copy_integers, table="playlist_track", columns=columns))
         choice.counts.entries_stored = int(is_known.sum())
-        choice.counts.entries_unidentified = sum(
-            entry is not None and track is None for entry, track in zip(entries, ids, strict=True)
-        )
+        choice.counts.entries_unidentified = len(entries) - entries.count(None) - choice.counts.entries_stored
         return choice
 
     def _note_change(self) -> None:
         if not self._has_changed_playlists:
-            self._connection.execute(
-                "UPDATE ingest_run SET playlists_changed_at = clock_timestamp() WHERE id = %s", (self._run_id,)
-            )
+            changed = "UPDATE ingest_run SET playlists_changed_at = clock_timestamp() WHERE id = %s"
+            self._writes.append(lambda c: c.execute(changed, (self._run_id,)))
             self._has_changed_playlists = True
+
+    def _copy(self, table: str, columns: dict[str, str], rows: Sequence[Sequence[object]]) -> None:
+        if rows:
+            self._writes.append(partial(copy_rows, table=table, columns=columns, rows=rows))
 
     def _playlist_row(self, list_id: int, item: Accepted, names: dict[int, str]) -> tuple[object, ...]:
         record, name = item.record, names[list_id]
@@ -187,8 +205,8 @@ class Loader:
             for place, entry, song in zip(places, entries, songs, strict=True)
             if entry is not None
         ]
-        copy_rows(self._connection, "tracklist", TRACKLIST, [self._tracklist_row(*pair) for pair in accepted])
-        copy_rows(self._connection, "tracklist_track", TRACKLIST_TRACK, rows)
+        self._copy("tracklist", TRACKLIST, [self._tracklist_row(*pair) for pair in accepted])
+        self._copy("tracklist_track", TRACKLIST_TRACK, rows)
         self._write_djs(accepted)
         choice.counts.entries_stored = sum(row[2] is not None for row in rows)
         choice.counts.entries_unidentified = len(rows) - choice.counts.entries_stored
@@ -216,22 +234,21 @@ class Loader:
             played += [(list_id, key, names[key]) for key in dict.fromkeys(map(name_key, item.record.djs)) if key]
         spelling = {key: name for _, key, name in reversed(played)}
         new = [(self._djs.add(key), spelling[key], key) for key in self._djs.missing(key for _, key, _ in played)]
-        copy_rows(self._connection, "dj", {"id": "int8", "name": "text", "key": "text"}, new)
+        self._copy("dj", {"id": "int8", "name": "text", "key": "text"}, new)
         rows, position = [], 0
         for number, (list_id, key, _) in enumerate(played):
             position = position + 1 if number and played[number - 1][0] == list_id else 0
             rows.append((list_id, position, self._djs.known(key)))
-        copy_rows(self._connection, "tracklist_dj", {"tracklist_id": "int8", "position": "int2", "dj_id": "int8"}, rows)
+        self._copy("tracklist_dj", {"tracklist_id": "int8", "position": "int2", "dj_id": "int8"}, rows)
 
     def _clear(self, accepted: Sequence[tuple[int, Accepted]], table: str, *parts: str) -> None:
         replaced = [list_id for list_id, item in accepted if item.id is not None]
         if replaced:
-            for part in parts:
-                self._connection.execute(f"DELETE FROM {part} WHERE {table}_id = ANY(%s)", (replaced,))  # noqa: S608
-            self._connection.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", (replaced,))  # noqa: S608
+            columns = [(part, f"{table}_id") for part in parts] + [(table, "id")]
+            self._writes.append(partial(_delete_rows, columns=columns, ids=replaced))
 
-    def _keep_rejected(self, batch: Batch, rejected: Sequence[Rejected]) -> None:
-        cursor = self._connection.cursor()
+    def _keep_rejected(self, connection: psycopg.Connection, batch: Batch, rejected: Sequence[Rejected]) -> None:
+        cursor = connection.cursor()
         if rejected:
             cursor.executemany(
                 KEEP_REJECTED,
@@ -239,6 +256,12 @@ class Loader:
             )
         if batch.is_last_of_file:
             cursor.execute(FORGET_MENDED, (self._source_id, batch.file, self._run_id))
+
+
+def _delete_rows(connection: psycopg.Connection, columns: Sequence[tuple[str, str]], ids: Sequence[int]) -> None:
+    for table, column in columns:
+        names = map(sql.Identifier, (table, column))
+        connection.execute(sql.SQL("DELETE FROM {} WHERE {} = ANY(%s)").format(*names), (ids,))
 
 
 def _credit(artist: str, title: str) -> str | None:

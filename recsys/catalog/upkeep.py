@@ -27,6 +27,7 @@ def finish_load(connection: psycopg.Connection) -> None:
             sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(*map(sql.Identifier, (name, table, column)))
         )
     connection.execute("ANALYZE playlist, playlist_track, tracklist, tracklist_track, track, song, song_artist, title")
+    connection.execute("SET LOCAL work_mem = '256MB'")
     connection.execute("REFRESH MATERIALIZED VIEW track_stats")
     connection.execute("REFRESH MATERIALIZED VIEW song_stats")
     connection.execute("ANALYZE track_stats, song_stats")

@@ -1,6 +1,6 @@
 """The database's door: connections, sessions, the schema, bulk copy."""
 
-from recsys.database.bulk import IdRegister, copy_integers, copy_rows, copy_vectors
+from recsys.database.bulk import IdRegister, Questions, copy_integers, copy_rows, copy_vectors
 from recsys.database.connection import (
     check_server,
     connect,
@@ -22,11 +22,15 @@ from recsys.database.schema import (
     upgrade,
 )
 from recsys.database.server import EmbeddedServer
+from recsys.database.writing import Write, WriteBehind
 
 __all__ = [
     "SCHEMA_REVISION",
     "EmbeddedServer",
     "IdRegister",
+    "Questions",
+    "Write",
+    "WriteBehind",
     "check_server",
     "connect",
     "copy_integers",

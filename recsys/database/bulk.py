@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 from psycopg import sql
@@ -87,6 +87,13 @@ def _copy_packed(
         copy.write(COPY_TRAILER)
 
 
+class Questions(Protocol):
+    """Whom one asks: a connection, or one that is written behind."""
+
+    def execute(self, query: Any, parameters: Any = None, /) -> psycopg.Cursor:
+        """Run a statement."""
+
+
 class IdRegister:
     """Ids of the rows of a table by their unique text key, and new ids for keys that have none.
 
@@ -95,7 +102,7 @@ class IdRegister:
     forgotten beyond `capacity`; while every row of the table is remembered, a miss needs no query.
     """
 
-    def __init__(self, connection: psycopg.Connection, table: str, column: str, capacity: int) -> None:
+    def __init__(self, connection: Questions, table: str, column: str, capacity: int) -> None:
         self._connection = connection
         self._capacity = capacity
         self._known: dict[str, int] = {}
