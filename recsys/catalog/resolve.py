@@ -83,7 +83,8 @@ class Resolver:
         if unknown:
             others += self._find_tracks_with_uri({key: entry for key, entry in unknown.items() if entry.uri})
             self._find_tracks_of_words({key: entry for key, entry in unknown.items() if not entry.uri})
-            ids = self._tracks.get_all(keys)
+            again = iter(self._tracks.get_all([key for key, known in zip(keys, ids, strict=True) if known is None]))
+            ids = [next(again) if known is None else known for known in ids]
         if others:
             self._read_credits(others)
         return ids

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from recsys.sources.inputs import LONGEST_LINE, Bytes, Input
+from recsys.sources.inputs import EMPTY, LONGEST_LINE, Bytes, Input
 from recsys.sources.records import Batch, Playlist, Rejected, Tracklist
 from recsys.sources.texts import excerpt
 
@@ -55,11 +55,21 @@ def line_batches(inputs: Iterable[Input], parse: Callable[[bytes, str, str], Par
 def _parsed_lines(stream: Bytes, parse: Callable[[bytes, str, str], Parsed]) -> Iterator[Parsed]:
     file = stream.source.file
     number = 0
+    is_blank = True
     for number, line in enumerate(stream.lines(), start=1):
+        if not line or line.isspace():
+            continue
+        if is_blank and line.strip() in (b"{", b"["):
+            reason = "one record a line is needed, this file spreads one over several lines"
+            yield [], [Rejected(file, f"line {number}", reason, excerpt(line))]
+            return
+        is_blank = False
         if len(line) >= LONGEST_LINE:
             reason = f"the line is longer than {LONGEST_LINE // 2**20} MiB"
             yield [], [Rejected(file, f"line {number}", reason, excerpt(line))]
-        elif line and not line.isspace():
+        else:
             yield parse(line, file, f"line {number}")
     if stream.damage is not None:
         yield [], [Rejected(file, f"line {number + 1}", stream.damage)]
+    elif is_blank:
+        yield [], [Rejected(file, "line 1", EMPTY)]

@@ -4,7 +4,7 @@ This is what the code of "A Language Model-Based Playlist Generation Recommender
 from the MPD.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from recsys.errors import SourceError
 from recsys.sources import texts
 from recsys.sources.batches import Parsed, batches
 from recsys.sources.csv_rows import Table
-from recsys.sources.inputs import Input, require_path
+from recsys.sources.inputs import EMPTY, STDIN, Input, file_name, require_path, unreadable
 from recsys.sources.records import Batch, Entry, Playlist, Rejected
 from recsys.sources.texts import UnusableError, excerpt
 
@@ -42,13 +42,19 @@ _ITEM_ORDERS = {0: ("pid", "position", "uri"), 2: ("pid", "uri")}
 
 def csv_inputs(path: Path) -> list[Input]:
     """Return the folder as one input; raise SourceError if one of the three tables is not there."""
+    if path == STDIN:
+        raise SourceError("csv needs a folder with playlists.csv, tracks.csv and items.csv, not standard input")
     require_path(path)
     folder = path if path.is_dir() else path.parent
     tables = [folder / f"{name}.csv" for name in ("playlists", "tracks", "items")]
-    missing = [table.name for table in tables if not table.is_file()]
+    try:
+        sizes = [table.stat().st_size for table in tables if table.is_file()]
+        missing = [table.name for table in tables if not table.is_file()]
+    except OSError as error:
+        raise unreadable(folder, error) from None
     if missing:
         raise SourceError(f"{folder} lacks {' and '.join(missing)}: playlists.csv, tracks.csv and items.csv are needed")
-    return [Input(texts.safe(str(folder), 4096), folder, sum(table.stat().st_size for table in tables))]
+    return [Input(file_name(folder), folder, sum(sizes))]
 
 
 def read_csv(path: Path) -> Iterator[Batch]:
@@ -108,18 +114,22 @@ class _Tables:
 
     def parsed(self) -> Iterator[Parsed]:
         yield from self._read_playlists()
+        if self.playlists.is_empty:
+            yield [], [self._rejected(self.playlists, 1, EMPTY)]
+            return
         yield from self._read_tracks()
         yield from self._read_items()
+        for table in (self.tracks, self.items):
+            if table.is_empty:
+                yield [], [self._rejected(table, 1, EMPTY)]
         for pid, waiting in self.list_of.items():
             if waiting is not None:
                 yield [self._playlist(pid, waiting, [], _place(self.playlists, waiting.line))], []
 
     def _read_playlists(self) -> Iterator[Parsed]:
         for line, row, fault in self.playlists.rows():
-            cells = {column: row[place] for column, place in self.playlists.columns.items()}
             try:
-                if fault is not None:
-                    raise UnusableError(fault)
+                cells = self.playlists.named(row, fault)
                 pid = texts.filled(cells["pid"], "pid").strip()
                 name = texts.checked(cells["name"], "name").strip()
                 if pid in self.list_of:
@@ -138,11 +148,9 @@ class _Tables:
     def _read_tracks(self) -> Iterator[Parsed]:
         shared: dict[str, str] = {}
         for line, row, fault in self.tracks.rows():
-            cells = {column: row[place] for column, place in self.tracks.columns.items()}
             try:
-                if fault is not None:
-                    raise UnusableError(fault)
-                uri = texts.filled(cells["uri"], "track_uri").strip()
+                cells = self.tracks.named(row, fault)
+                uri = texts.track_uri(cells["uri"])
                 title = texts.filled(cells["title"], "track_name").strip()
                 artist = texts.filled(cells["artist"], "artist_name").strip()
             except UnusableError as error:
@@ -211,7 +219,7 @@ class _Tables:
             snapshot=row.snapshot,
         )
 
-    def _rejected(self, table: Table, line: int, reason: str, row: list[str]) -> Rejected:
+    def _rejected(self, table: Table, line: int, reason: str, row: Sequence[str] = ()) -> Rejected:
         of_entry = table is not self.playlists
         return Rejected(self.file, _place(table, line), reason, excerpt(",".join(row)), of_entry)
 

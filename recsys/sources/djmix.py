@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 
@@ -14,27 +15,38 @@ from recsys.sources.batches import Parsed, batches
 from recsys.sources.damaged_json import BrokenError, decode
 from recsys.sources.djmix_titles import djs_of, parse_mix_title, playlist_name
 from recsys.sources.djmix_tracks import parse_track
-from recsys.sources.inputs import Bytes, Input, archive_members, file_input, require_path
+from recsys.sources.inputs import EMPTY, Bytes, Input, archive_members, file_input, require_path, unreadable
 from recsys.sources.records import Batch, Entry, Playlist, Rejected, Tracklist
+from recsys.sources.salvage import ListForm, salvaged
 from recsys.sources.texts import UnusableError, excerpt
 
 WHEEL = "djmix-0.3.1-py3-none-any.whl"
 SHA256 = "237ba61ac70ea278838cbde33c25d44d2c74987bfe2153020af189adaa5ec2db"
+_FORM = ListForm(
+    element="mix",
+    plural="mixes",
+    key=None,
+    no_such_list="not the djmix dataset: it is no list of mixes",
+    beginning=re.compile(r'\{\s*"id"\s*:\s*"mix\d'),
+)
+_NAMES = (WHEEL, "djmix-dataset.json.gz", "djmix-dataset.json")
 _MEMBER = re.compile(r"(?:^|/)djmix-dataset\.json(?:\.gz)?$")
 
 
 def djmix_inputs(path: Path) -> list[Input]:
     """Return the dataset's JSON, in a wheel, a folder or by itself; raise SourceError if it is not there."""
     require_path(path)
-    if path.is_dir():
-        found = [
-            path / name for name in (WHEEL, "djmix-dataset.json.gz", "djmix-dataset.json") if (path / name).is_file()
-        ]
+    is_named = not path.is_dir()
+    if not is_named:
+        try:
+            found = [path / name for name in _NAMES if (path / name).is_file()]
+        except OSError as error:
+            raise unreadable(path, error) from None
         if not found:
             raise SourceError(f"{path} holds neither {WHEEL} nor djmix-dataset.json.gz")
         path = found[0]
     if path.suffix not in (".whl", ".zip"):
-        return [file_input(path)]
+        return [file_input(path, is_named=is_named)]
     inputs = archive_members(path, _MEMBER)
     if not inputs:
         raise SourceError(f"{path} holds no djmix-dataset.json.gz")
@@ -54,26 +66,37 @@ def read_djmix(path: Path) -> Iterator[Batch]:
 
 def mixes_of(data: bytes, file: str, damage: str | None = None) -> Iterator[Parsed]:
     """Yield the mixes of the dataset's JSON; `damage` says why its bytes may end too early."""
-    if damage is not None:
-        yield [], [Rejected(file, f"byte {len(data)}", damage)]
+    if not data or data.isspace():
+        yield [], [Rejected(file, "byte 0", damage or EMPTY)]
         return
+    met: dict[str, object] = {}
     try:
         mixes = decode(data.decode("utf-8", "surrogateescape"))
-    except BrokenError as broken:
-        yield [], [Rejected(file, "byte 0", f"not valid JSON: {broken.reason}", excerpt(data))]
-        return
-    if not isinstance(mixes, list):
-        yield [], [Rejected(file, "byte 0", "not the djmix dataset: it is no list of mixes", excerpt(data))]
+    except BrokenError:
+        mixes = None
+    if damage is not None or not isinstance(mixes, list):
+        yield from salvaged(data, file, damage, _FORM, partial(_parsed_text, met, file))
         return
     for number, mix in enumerate(mixes):
-        place = f"mixes[{number}]"
-        try:
-            yield _parse_mix(mix, file, place)
-        except UnusableError as error:
-            yield [], [Rejected(file, place, str(error), excerpt(mix))]
+        yield _parsed(met, file, mix, _FORM.place(number))
 
 
-def _parse_mix(mix: object, file: str, place: str) -> Parsed:
+def _parsed_text(met: dict[str, object], file: str, text: str, place: str) -> Parsed:
+    try:
+        return _parsed(met, file, decode(text), place)
+    except BrokenError as broken:
+        return [], [Rejected(file, place, f"not valid JSON: {broken.reason}", excerpt(text))]
+
+
+def _parsed(met: dict[str, object], file: str, mix: object, place: str) -> Parsed:
+    """Return what is usable of a mix; `met` has the mixes before it by their ids."""
+    try:
+        return _parse_mix(met, file, mix, place)
+    except UnusableError as error:
+        return [], [Rejected(file, place, str(error), excerpt(mix))]
+
+
+def _parse_mix(met: dict[str, object], file: str, mix: object, place: str) -> Parsed:
     if not isinstance(mix, dict):
         raise UnusableError("the mix is not an object")
     external_id = texts.identifier(mix.get("id"), "id")
@@ -81,6 +104,8 @@ def _parse_mix(mix: object, file: str, place: str) -> Parsed:
     lines = mix.get("tracklist")
     if not isinstance(lines, list):
         raise UnusableError("tracklist is missing" if lines is None else "tracklist is not a list")
+    if met.setdefault(external_id, mix) != mix:
+        raise UnusableError(f"the id {external_id} came before with other content")
     entries: list[Entry | None] = []
     rejected = []
     for number, line in enumerate(lines):

@@ -40,7 +40,7 @@ class LineEntry(msgspec.Struct, gc=False):
 
 
 def entry_of(line: LineEntry, *, needs_song: bool) -> Entry:
-    """Return the entry; raise UnusableError if it needs a title and an artist and lacks one."""
+    """Return the entry; raise UnusableError if it needs a title and an artist and lacks one, or has a bad URI then."""
     title = line.title if line.track_name is None else line.track_name
     credit = line.artist if line.artist_name is None else line.artist_name
     artists = _named(line.artists) if line.artists else ()
@@ -51,13 +51,18 @@ def entry_of(line: LineEntry, *, needs_song: bool) -> Entry:
     if needs_song and not (title and credit):
         raise UnusableError("track_name is empty" if not title else "artist_name is empty")
     uri = line.uri if line.track_uri is None else line.track_uri
+    uri = (uri.strip() or None) if uri else None
+    if uri is not None and not texts.is_uri(uri):
+        if needs_song:
+            raise UnusableError(texts.GAP_IN_URI)
+        uri = None
     album = line.album if line.album_name is None else line.album_name
     cue = line.time if line.cue is None else line.cue
     cue = line.cue_seconds if cue is None else cue
     return Entry(
         title,
         credit,
-        (uri.strip() or None) if uri else None,
+        uri,
         (album.strip() or None) if album else None,
         line.duration_ms,
         artists,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,9 @@ from msgspec import Meta
 from recsys.errors import SourceError
 from recsys.sources import texts
 from recsys.sources.batches import Parsed, batches
-from recsys.sources.damaged_json import BrokenError, NoSuchListError, decode, list_elements
+from recsys.sources.damaged_json import BrokenError, decode
 from recsys.sources.inputs import (
+    EMPTY,
     Bytes,
     Input,
     archive_members,
@@ -22,6 +24,7 @@ from recsys.sources.inputs import (
     require_path,
 )
 from recsys.sources.records import MAX_TEXT, Batch, Entry, Playlist, Rejected
+from recsys.sources.salvage import ListForm, salvaged
 from recsys.sources.texts import UnusableError, excerpt
 
 MAX_SLICE_ENTRIES = 250_000
@@ -29,6 +32,13 @@ MAX_SLICE_ENTRIES = 250_000
 
 _SLICE = re.compile(r"(?:^|/)mpd\.slice\.(\d+)-(\d+)[^/]*\.json(?:\.gz)?$")
 _JSON = re.compile(r"^(?!__MACOSX/).*\.json(?:\.gz)?$")
+_FORM = ListForm(
+    element="playlist",
+    plural="playlists",
+    key="playlists",
+    no_such_list="not an MPD slice: it has no list named playlists",
+    beginning=re.compile(r'\{\s*"(?:pid|name)"\s*:'),
+)
 _NUL = b"\\u0000"
 
 _Filled = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
@@ -116,23 +126,23 @@ def read_mpd(path: Path) -> Iterator[Batch]:
 
 def playlists_of(data: bytes, file: str, damage: str | None = None) -> Iterator[Parsed]:
     """Yield what the bytes of a slice hold; `damage` says why they may end too early."""
-    if damage is not None and not data:
-        yield [], [Rejected(file, "byte 0", damage)]
+    if not data or data.isspace():
+        yield [], [Rejected(file, "byte 0", damage or EMPTY)]
         return
     playlists = _decode_slice(data)
     if playlists is not None:
         for number, playlist in enumerate(playlists):
-            yield [_record(playlist, file, f"playlists[{number}]")], []
+            yield [_record(playlist, file, _FORM.place(number))], []
         if damage is not None:
             yield [], [Rejected(file, f"byte {len(data)}", damage)]
         return
     try:
         raws = _raw_slice_decoder.decode(data).playlists
     except _DECODING_ERRORS:
-        yield from _salvage(data, file, damage)
+        yield from salvaged(data, file, damage, _FORM, partial(_parse_element, file))
         return
     for number, raw in enumerate(raws):
-        yield _parse_playlist(bytes(raw), file, f"playlists[{number}]")
+        yield _parse_playlist(bytes(raw), file, _FORM.place(number))
     if damage is not None:
         yield [], [Rejected(file, f"byte {len(data)}", damage)]
 
@@ -160,7 +170,7 @@ def _is_filled(playlist: _Playlist) -> bool:
     return not (
         any(map(str.isspace, map(attrgetter("title"), playlist.tracks)))
         or any(map(str.isspace, map(attrgetter("artist"), playlist.tracks)))
-        or any(map(str.isspace, map(attrgetter("uri"), playlist.tracks)))
+        or not texts.is_plain("".join(map(attrgetter("uri"), playlist.tracks)))
         or (isinstance(playlist.pid, str) and playlist.pid.isspace())
     )
 
@@ -178,29 +188,8 @@ def _record(playlist: _Playlist, file: str, place: str) -> Playlist:
     )
 
 
-def _salvage(data: bytes, file: str, damage: str | None) -> Iterator[Parsed]:
-    json_text = data.decode("utf-8", "surrogateescape")
-    number = 0
-    try:
-        for number, element in enumerate(list_elements(json_text, "playlists"), start=1):
-            raw = element.encode("utf-8", "surrogateescape")
-            yield _parse_playlist(raw, file, f"playlists[{number - 1}]")
-    except NoSuchListError:
-        yield [], [Rejected(file, "byte 0", "not an MPD slice: it has no list named playlists", excerpt(data))]
-    except BrokenError as broken:
-        yield [], [_where_it_broke(json_text, file, number, broken, damage)]
-    else:
-        if damage is not None:
-            yield [], [Rejected(file, f"byte {len(data)}", damage)]
-
-
-def _where_it_broke(json_text: str, file: str, number: int, broken: BrokenError, damage: str | None) -> Rejected:
-    byte = len(json_text[: broken.position].encode("utf-8", "surrogateescape"))
-    reason = "the file ends in the middle of a playlist" if broken.at_end else f"not valid JSON: {broken.reason}"
-    if damage is not None:
-        reason = f"{reason} ({damage})"
-    place = f"playlists[{number}]" if broken.at_end else f"byte {byte}"
-    return Rejected(file, place, reason, excerpt(json_text[max(0, broken.position - 100) :][:200]))
+def _parse_element(file: str, element: str, place: str) -> Parsed:
+    return _parse_playlist(element.encode("utf-8", "surrogateescape"), file, place)
 
 
 def _parse_playlist(raw: bytes, file: str, place: str) -> Parsed:
@@ -254,7 +243,7 @@ def _entry(track: object) -> Entry:
     return Entry(
         title=texts.filled(track.get("track_name"), "track_name"),
         artist=texts.filled(track.get("artist_name"), "artist_name"),
-        uri=texts.filled(track.get("track_uri"), "track_uri"),
+        uri=texts.track_uri(track.get("track_uri")),
         album=texts.optional(track.get("album_name")),
         duration_ms=texts.whole_number(track.get("duration_ms")),
     )

@@ -1,6 +1,7 @@
 """Playlists as JSON lines: one playlist a line."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -62,20 +63,27 @@ def parse_playlist(line: bytes, file: str, place: str) -> Parsed:
 
 
 def _record(line: _Line, file: str, place: str) -> Playlist:
+    snapshot = _first(line.snapshot, line.modified_at, line.date)
+    day = texts.day(snapshot)
     return Playlist(
-        external_id=texts.identifier(line.id if line.pid is None else line.pid, "pid"),
+        external_id=_undated(texts.identifier(line.id if line.pid is None else line.pid, "pid"), snapshot, day),
         name=line.name.strip(),
         entries=[entry_of(track, needs_song=True) for track in line.tracks],
         file=file,
         place=place,
         description=texts.description(line.description),
         followers=texts.whole_number(line.followers if line.num_followers is None else line.num_followers),
-        snapshot=texts.day(_first(line.snapshot, line.modified_at, line.date)),
+        snapshot=day,
     )
 
 
 def _first(*values: object) -> object:
     return next((value for value in values if value is not None), None)
+
+
+def _undated(external_id: str, snapshot: object, day: date | None) -> str:
+    """Return the id that all states of a list share, where it ends in `@` and the state's own snapshot as written."""
+    return external_id if day is None else external_id.removesuffix(f"@{snapshot}") or external_id
 
 
 def playlist_by_entries(line: bytes, file: str, place: str) -> Parsed:
@@ -84,7 +92,9 @@ def playlist_by_entries(line: bytes, file: str, place: str) -> Parsed:
         record = decode(line.decode("utf-8", "surrogateescape"))
         if not isinstance(record, dict):
             raise UnusableError("the line is not an object")
-        external_id = texts.identifier(first_of(record, ("pid", "id"))[1], "pid")
+        snapshot = first_of(record, ("snapshot", "modified_at", "date"))[1]
+        day = texts.day(snapshot)
+        external_id = _undated(texts.identifier(first_of(record, ("pid", "id"))[1], "pid"), snapshot, day)
         name = texts.checked(record.get("name"), "name").strip()
         entries, rejected = entries_one_by_one(record.get("tracks"), file, place, needs_song=True)
     except UnusableError as error:
@@ -99,6 +109,6 @@ def playlist_by_entries(line: bytes, file: str, place: str) -> Parsed:
         place=place,
         description=texts.description(record.get("description")),
         followers=texts.whole_number(first_of(record, ("num_followers", "followers"))[1]),
-        snapshot=texts.day(first_of(record, ("snapshot", "modified_at", "date"))[1]),
+        snapshot=day,
     )
     return [playlist], rejected

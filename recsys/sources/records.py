@@ -28,7 +28,7 @@ class Rejected(msgspec.Struct, frozen=True):
     """A record, or one entry of it, that could not be used: where it stood and why."""
 
     file: str
-    """The file's path, `archive.zip!member` inside an archive, `stdin` for `-`."""
+    """The file's absolute path, `archive.zip!member` inside an archive, `stdin` for `-`."""
     place: str
     """Where in the file, for example `playlists[3].tracks[17]` or `line 12`."""
     reason: str

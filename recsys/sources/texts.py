@@ -9,9 +9,12 @@ from datetime import UTC, date, datetime
 from recsys.sources.records import MAX_TEXT
 
 LARGEST_NUMBER = 2**31 - 1
+GAP_IN_URI = "track_uri holds a space or a control character"
 _LATEST_SECOND = 253_402_300_799
 _BROKEN = re.compile("[\x00\ud800-\udfff]")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
+_GAP = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+_VISIBLE = bytes(range(0x21, 0x7F))
 _DIGITS = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -61,6 +64,24 @@ def filled(value: object, field: str) -> str:
     text = checked(value, field)
     if not text or text.isspace():
         raise UnusableError(f"{field} is empty")
+    return text
+
+
+def is_uri(text: str) -> bool:
+    """Say whether a text holds neither whitespace nor control characters."""
+    return is_plain(text) or _GAP.search(text) is None
+
+
+def is_plain(text: str) -> bool:
+    """Say whether a text holds only the visible characters of ASCII; three times as quick as `is_uri`."""
+    return not text.encode("utf-8", "surrogatepass").translate(None, _VISIBLE)
+
+
+def track_uri(value: object) -> str:
+    """Return a URI without the whitespace around it; raise UnusableError for anything else."""
+    text = filled(value, "track_uri").strip()
+    if not is_uri(text):
+        raise UnusableError(GAP_IN_URI)
     return text
 
 

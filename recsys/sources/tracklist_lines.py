@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from recsys.sources import texts
 from recsys.sources.batches import Parsed, line_batches
@@ -13,13 +15,15 @@ from recsys.sources.playlist_lines import line_inputs
 from recsys.sources.records import Batch, Rejected, Tracklist
 from recsys.sources.texts import UnusableError, excerpt
 
+MOST_DJS = 1_000
+
 
 class _Line(msgspec.Struct, gc=False):
     id: WholeId | Short
     tracks: list[LineEntry]
     title: Short | None = None
     dj: Short | None = None
-    djs: tuple[Short, ...] | None = None
+    djs: Annotated[tuple[Short, ...], Meta(max_length=MOST_DJS)] | None = None
     date: str | None = None
     tags: tuple[Short, ...] | None = None
 
@@ -67,6 +71,9 @@ def tracklist_by_entries(line: bytes, file: str, place: str) -> Parsed:
             raise UnusableError("the line is not an object")
         external_id = texts.identifier(record.get("id"), "id")
         title = "" if record.get("title") is None else texts.checked(record["title"], "title").strip()
+        djs = _usable(record.get("djs")) or _usable([record.get("dj")])
+        if len(djs) > MOST_DJS:
+            raise UnusableError(f"djs holds more than {MOST_DJS} names")
         entries, rejected = entries_one_by_one(record.get("tracks"), file, place, needs_song=False)
     except UnusableError as error:
         return [], [Rejected(file, place, str(error), excerpt(line))]
@@ -76,7 +83,7 @@ def tracklist_by_entries(line: bytes, file: str, place: str) -> Parsed:
     tracklist = Tracklist(
         external_id=external_id,
         title=title,
-        djs=_usable(record.get("djs")) or _usable([record.get("dj")]),
+        djs=djs,
         entries=entries,
         file=file,
         place=place,

@@ -173,7 +173,7 @@ def test_bad_mixes_and_entries_are_set_aside(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1", b"\x1f\x8b broken"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[", b"\x1f\x8b broken"])
 def test_a_file_that_is_not_the_dataset_is_rejected(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "djmix-dataset.json"
     file.write_bytes(content)

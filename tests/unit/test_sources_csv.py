@@ -72,14 +72,12 @@ def test_columns_may_have_other_names_and_another_order(tmp_path: Path) -> None:
     assert lists(list(read_csv(path))) == {"p0": [ALPHA]}
 
 
-TITLE = st.text(st.characters(exclude_characters="\x00\r", exclude_categories=["Cs"]), max_size=20)
+TITLE = st.text(st.characters(exclude_characters="\x00\r\n", exclude_categories=["Cs"]), max_size=20)
 
 
 @settings(deadline=None)
 @given(st.lists(TITLE.filter(lambda text: bool(text.strip())), min_size=1, max_size=5))
-def test_commas_quotes_and_line_ends_inside_titles_survive(
-    tmp_path_factory: pytest.TempPathFactory, titles: list[str]
-) -> None:
+def test_commas_and_quotes_inside_titles_survive(tmp_path_factory: pytest.TempPathFactory, titles: list[str]) -> None:
     path = folder(tmp_path_factory.mktemp("csv"))
     with (path / "tracks.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -126,30 +124,68 @@ def test_a_playlist_without_items_is_empty(tmp_path: Path) -> None:
 def test_bad_rows_of_tracks_and_playlists_are_set_aside_with_their_line(tmp_path: Path) -> None:
     path = folder(
         tmp_path,
-        playlists='pid,name\n0,"two\nlines"\n,nameless\n0,again\n1,\udcff\n',
+        playlists="pid,name\n0,one\n,nameless\n0,again\n1,\udcff\n",
         tracks=f"track_uri,track_name,artist_name\nu:a,Alpha,Ann\nu:b,,Bob\n,Gamma,Bob\nu:c,{'x' * 601},Bob\n",
         items="pid,pos,track_uri\n0,0,u:a\n",
     )
     batches = list(read_csv(path))
     assert lists(batches) == {"0": [ALPHA]}
     assert rejected(batches) == [
-        ("playlists.csv line 4", "pid is empty"),
-        ("playlists.csv line 5", "a playlist with this pid stands before"),
-        ("playlists.csv line 6", "name holds bytes that are not UTF-8, or half of a surrogate pair"),
+        ("playlists.csv line 3", "pid is empty"),
+        ("playlists.csv line 4", "a playlist with this pid stands before"),
+        ("playlists.csv line 5", "name holds bytes that are not UTF-8, or half of a surrogate pair"),
         ("tracks.csv line 3", "track_name is empty"),
         ("tracks.csv line 4", "track_uri is empty"),
         ("tracks.csv line 5", "track_name is longer than 600 characters"),
     ]
 
 
-def test_a_quote_that_is_never_closed_costs_no_more_than_its_rows(tmp_path: Path) -> None:
-    rows = "".join(f"u:{number},Song {number},Ann\n" for number in range(20_000))
-    path = folder(tmp_path, tracks=f'track_uri,track_name,artist_name\nu:a,"Alpha,Ann\n{rows}')
+@pytest.mark.parametrize("bad", ['5,"unclosed', '5,"', '5,"a" b,"c'])
+def test_a_quote_that_is_not_closed_costs_its_line_alone(tmp_path: Path, bad: str) -> None:
+    path = folder(tmp_path, playlists=f'pid,name\n0,road trip\n{bad}\n6,"found, again"\n{bad}', items="pid,track_uri\n")
     batches = list(read_csv(path))
-    assert rejected(batches)[0][0] == "tracks.csv line 2"
-    assert rejected(batches)[0][1].startswith("not valid CSV")
-    last = folder(tmp_path, items="pid,pos,track_uri\n0,0,u:19999\n", tracks=(path / "tracks.csv").read_text())
-    assert lists(list(read_csv(last)))["0"] == [Entry("Song 19999", "Ann", "u:19999")]
+    names = [record.name for batch in batches for record in batch.records if isinstance(record, Playlist)]
+    assert names == ["road trip", "found, again"]
+    assert rejected(batches) == [(f"playlists.csv line {line}", "a quote is not closed") for line in (3, 5)]
+    assert {item.record for batch in batches for item in batch.rejected} == {bad}
+
+
+def test_a_title_over_two_lines_is_rejected_with_both(tmp_path: Path) -> None:
+    path = folder(
+        tmp_path, playlists='pid,name,followers\n0,"two\nlines",3\n1,12" singles,3\n', items="pid,track_uri\n"
+    )
+    batches = list(read_csv(path))
+    assert list(lists(batches)) == ["1"]
+    assert rejected(batches) == [
+        ("playlists.csv line 2", "a quote is not closed"),
+        ("playlists.csv line 3", "it ends a text that the line before begins"),
+    ]
+
+
+def test_twenty_thousand_rows_behind_a_quote_that_is_not_closed_are_read(tmp_path: Path) -> None:
+    rows = "".join(f"u:{number},Song {number},Ann\n" for number in range(20_000))
+    tracks = f'track_uri,track_name,artist_name\nu:a,"Alpha,Ann\n{rows}'
+    batches = list(read_csv(folder(tmp_path, items="pid,pos,track_uri\n0,0,u:0\n0,1,u:19999\n", tracks=tracks)))
+    assert lists(batches)["0"] == [Entry("Song 0", "Ann", "u:0"), Entry("Song 19999", "Ann", "u:19999")]
+    assert rejected(batches) == [("tracks.csv line 2", "a quote is not closed")]
+
+
+def test_a_track_uri_that_is_more_than_one_word_is_set_aside(tmp_path: Path) -> None:
+    path = folder(tmp_path, tracks=f"{TRACKS}u: c,Gamma,Cid\nu:\x1bd,Delta,Dan\n")
+    reason = "track_uri holds a space or a control character"
+    assert rejected(list(read_csv(path))) == [("tracks.csv line 4", reason), ("tracks.csv line 5", reason)]
+
+
+def test_empty_tables_are_told(tmp_path: Path) -> None:
+    nothing = list(read_csv(folder(tmp_path, "", "", "")))
+    assert (lists(nothing), rejected(nothing)) == ({}, [("playlists.csv line 1", "the file is empty")])
+    no_items = list(read_csv(folder(tmp_path, items="")))
+    assert (lists(no_items), rejected(no_items)) == ({"0": [], "1": []}, [("items.csv line 1", "the file is empty")])
+
+
+def test_csv_needs_a_folder() -> None:
+    with pytest.raises(SourceError, match="csv needs a folder"):
+        list(read_csv(Path("-")))
 
 
 def test_a_missing_table_or_column_is_an_error(tmp_path: Path) -> None:

@@ -52,6 +52,26 @@ def test_artists_that_are_named_one_by_one_are_kept_apart_and_shown_together() -
 
 
 @pytest.mark.parametrize(
+    ("record", "external_id"),
+    [
+        ({"pid": "spa-1@2021-04-16", "snapshot": "2021-04-16"}, "spa-1"),
+        ({"id": " spa-1@2021-04-16T10:00 ", "date": "2021-04-16T10:00"}, "spa-1"),
+        ({"pid": "spa-1@1604707200", "modified_at": 1_604_707_200}, "spa-1"),
+        ({"pid": "spa-1@2021-04-16", "snapshot": "2021-04-17"}, "spa-1@2021-04-16"),
+        ({"pid": "spa-1@2021-04-16"}, "spa-1@2021-04-16"),
+        ({"pid": "spa-1@v2", "snapshot": "v2"}, "spa-1@v2"),
+        ({"pid": "spa-1@", "snapshot": ""}, "spa-1@"),
+        ({"pid": "@2021-04-16", "snapshot": "2021-04-16"}, "@2021-04-16"),
+    ],
+)
+def test_the_dated_states_of_a_list_share_its_id(record: dict[str, Any], external_id: str) -> None:
+    line = json.dumps(record | {"name": "x", "tracks": []}).encode()
+    for parse in (parse_playlist, playlist_slowly):
+        [playlist], _ = parse(line, "file", "line 1")
+        assert playlist.external_id == external_id
+
+
+@pytest.mark.parametrize(
     ("value", "day"),
     [
         ("2020-11-07T10:00:00Z", date(2020, 11, 7)),
@@ -76,6 +96,8 @@ def test_a_snapshot_is_a_date_or_unix_seconds(value: object, day: date | None) -
         ({"title": "Song", "artist": "x" * (MAX_TEXT + 1)}, "artist is longer than 600 characters"),
         ({"title": "Song\x00", "artist": "Band"}, "title holds a NUL character"),
         ("Song", "the entry is not an object"),
+        ({"title": "Song", "artist": "Band", "uri": "u:1\nu:2"}, "track_uri holds a space or a control character"),
+        ({"title": "Song", "artist": "Band", "track_uri": "u: 1"}, "track_uri holds a space or a control character"),
     ],
 )
 def test_a_bad_entry_of_a_playlist_leaves_a_gap(entry: object, reason: str) -> None:
@@ -203,6 +225,21 @@ def test_several_djs_go_before_the_one_credit() -> None:
     assert read_tracklist({"id": 1, "dj": "Ann & Bob", "djs": ["Ann", "Bob"], "tracks": []}).djs == ("Ann", "Bob")
 
 
+def test_a_tracklist_of_more_djs_than_anyone_can_name_is_rejected() -> None:
+    for count, is_read in ((1_000, True), (1_001, False), (70_000, False)):
+        line = json.dumps({"id": 1, "djs": [f"DJ {number}" for number in range(count)], "tracks": []}).encode()
+        for parse in (parse_tracklist, tracklist_slowly):
+            records, rejected = parse(line, "f", "line 1")
+            assert len(records) == is_read
+            assert [item.reason for item in rejected] == ["djs holds more than 1000 names"] * (not is_read)
+
+
+def test_a_uri_of_a_tracklist_that_is_more_than_one_word_is_left_out() -> None:
+    tracks = [{"title": "A", "artist": "B", "uri": uri} for uri in (" u:1 ", "u: 1", "u:1\nu:2", "u:\x00")]
+    for each, uri in zip(tracks, ("u:1", None, None, None), strict=True):
+        assert read_tracklist({"id": 1, "tracks": [each]}).entries == [Entry("A", "B", uri)]
+
+
 @pytest.mark.parametrize("changes", [{"dj": " "}, {"dj": None}, {"djs": []}, {"date": "2001-02-31"}, {"date": "1990s"}])
 def test_what_people_forget_to_type_is_missing_and_not_an_error(changes: dict[str, Any]) -> None:
     tracklist = read_tracklist({"id": "show-1", "tracks": []} | changes)
@@ -240,7 +277,7 @@ SONG = st.fixed_dictionaries(
     {"title": FILLED, "artist_name": FILLED},
     optional={
         "artists": st.lists(TEXT, max_size=3),
-        "uri": TEXT,
+        "uri": st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), max_size=20),
         "album": TEXT,
         "duration_ms": st.integers(0, 2**31 - 1),
     },

@@ -125,6 +125,9 @@ def test_a_playlist_whose_own_fields_are_bad_is_set_aside_alone(bad: Any, reason
         (track(9, artist_name="a\x00"), "artist_name holds a NUL character"),
         (track(9, track_name="\udc00"), "track_name holds bytes that are not UTF-8, or half of a surrogate pair"),
         (track(9, track_uri="x" * (MAX_TEXT + 1)), "track_uri is longer than 600 characters"),
+        (track(9, track_uri="u:9\nu:10"), "track_uri holds a space or a control character"),
+        (track(9, track_uri="u: 9"), "track_uri holds a space or a control character"),
+        (track(9, track_uri="u:\x1b9"), "track_uri holds a space or a control character"),
         (None, "the entry is not an object"),
     ],
 )
@@ -164,8 +167,9 @@ def test_bytes_that_are_not_utf8_cost_the_entry_they_stand_in() -> None:
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=30)
 FILLED = TEXT.filter(lambda text: bool(text.strip()))
+URI = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=30)
 TRACK = st.fixed_dictionaries(
-    {"track_uri": FILLED, "track_name": FILLED, "artist_name": FILLED},
+    {"track_uri": URI, "track_name": FILLED, "artist_name": FILLED},
     optional={"album_name": TEXT, "duration_ms": st.integers(0, 2**31 - 1), "pos": st.integers()},
 )
 PLAYLIST = st.fixed_dictionaries(
@@ -258,6 +262,11 @@ def test_bytes_that_are_no_slice_never_raise(data: bytes) -> None:
         (b'{"playlists": [{"pid": tr', "playlists[0]", "the file ends in the middle of a playlist"),
         (b'{"playlists": [{"pid": "\\u00', "playlists[0]", "the file ends in the middle of a playlist"),
         (b'{"playlists": [{"pid": }]}', "byte 23", "not valid JSON: Expecting value"),
+        (b'{"playlists": [', "byte 15", "the file's end is missing, behind its last whole playlist"),
+        (b'{"playlists": []', "byte 16", "the file's end is missing, behind its last whole playlist"),
+        (b'{"playlists": [], "info": {"a', "byte 27", "the file's end is missing, behind its last whole playlist"),
+        (b"", "byte 0", "the file is empty"),
+        (b" \n", "byte 0", "the file is empty"),
         (b'{"playlists": []} x', "byte 17", "not valid JSON: something follows its end"),
         (b'{"info": {}}', "byte 0", "not an MPD slice: it has no list named playlists"),
         (b'{"playlists": {}}', "byte 0", "not an MPD slice: it has no list named playlists"),
