@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-# Everything that the demo makes stays in this folder: delete it, and the demo is gone.
+# What the demo makes stays in this folder; root's database is in /var/lib/recsys, see `recsys db url`.
 export RECSYS_HOME ?= $(CURDIR)/.demo
 DEMO_TITLE ?= late night drum and bass
 DEMO_TRACK ?= Digital - Deadline
