@@ -42,12 +42,11 @@ _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 # Most names are letters, digits and punctuation without a meaning: one translation makes their key.
-_NEEDS_RULES = "\0"
-_PLAIN: dict[int, str | None] = {code: chr(code) if chr(code).isalnum() else None for code in range(128)}
-_PLAIN |= {ord(sign): _NEEDS_RULES for sign in "$!&+"}
+_MEANINGLESS = bytes(code for code in range(128) if not chr(code).isalnum() and chr(code) not in "$!&+")
 
 
 def _plain_key(name: str) -> str:
+    """The key of a name to which no rule applies, else ''."""
     lower = name.lower()
     if (
         not lower.isascii()
@@ -56,8 +55,8 @@ def _plain_key(name: str) -> str:
         or ((" n" in lower or "-n" in lower or "'n" in lower) and _N_AS_AND.search(lower))
     ):
         return ""
-    key = lower.translate(_PLAIN)
-    return "" if _NEEDS_RULES in key or len(key) > MAX_KEY_BYTES else key
+    key = lower.encode().translate(None, _MEANINGLESS).decode()
+    return key if key.isalnum() and len(key) <= MAX_KEY_BYTES else ""
 
 
 def name_key(name: str) -> str:

@@ -92,7 +92,7 @@ def choose(records: Sequence[Playlist | Tracklist], stored: Mapping[str, Stored]
     }
     for record in records:
         external_id = record.external_id
-        keys = [entry_key(entry) for entry in record.entries]
+        keys = [entry.uri if entry and entry.uri else entry_key(entry) for entry in record.entries]
         content = content_hash(record, keys)
         day = record.snapshot if isinstance(record, Playlist) else None
         own = hash(external_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import psycopg
@@ -139,10 +140,9 @@ class Loader:
             return choice
         self._note_change()
         self._clear(accepted, "playlist", "playlist_track")
-        keys = [key for _, item in accepted for key in item.keys]
-        entries = [entry for _, item in accepted for entry in item.record.entries]
-        ids = self._resolver.track_ids(keys, entries)
-        tracks = np.array([-1 if track is None else track for track in ids], dtype=np.int64)
+        keys = list(chain.from_iterable([item.keys for _, item in accepted]))
+        entries = list(chain.from_iterable([item.record.entries for _, item in accepted]))
+        tracks = self._resolver.track_ids(keys, entries)
         is_known = tracks >= 0
         lengths = np.array([len(item.keys) for _, item in accepted])
         starts = np.cumsum(lengths) - lengths
@@ -160,7 +160,7 @@ class Loader:
         self._copy("playlist", PLAYLIST, [self._playlist_row(*pair, names) for pair in accepted])
         self._writes.append(partial(copy_integers, table="playlist_track", columns=columns))
         choice.counts.entries_stored = int(is_known.sum())
-        choice.counts.entries_unidentified = len(entries) - entries.count(None) - choice.counts.entries_stored
+        choice.counts.entries_unidentified = len(keys) - keys.count("") - choice.counts.entries_stored
         return choice
 
     def _note_change(self) -> None:
@@ -196,8 +196,8 @@ class Loader:
         if not accepted:
             return choice
         self._clear(accepted, "tracklist", "tracklist_dj", "tracklist_track")
-        keys = [key for _, item in accepted for key in item.keys]
-        entries = [entry for _, item in accepted for entry in item.record.entries]
+        keys = list(chain.from_iterable([item.keys for _, item in accepted]))
+        entries = list(chain.from_iterable([item.record.entries for _, item in accepted]))
         songs = self._resolver.song_ids(keys, entries)
         places = [(list_id, position) for list_id, item in accepted for position in range(len(item.keys))]
         rows = [

@@ -1,9 +1,11 @@
 """From what a source wrote to the songs, tracks and artists of the catalogue, made where they are new."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import psycopg
 
 from recsys.database import IdRegister, Questions, Write, copy_rows
@@ -65,28 +67,23 @@ class Resolver:
         self._grown: dict[int, dict[int, Role]] = {}
         """Roles by artist of the songs to which this batch added some."""
 
-    def track_ids(self, keys: Sequence[str], entries: Sequence[Entry | None]) -> list[int | None]:
-        """Track ids in the order of the entries, None where there is no entry or nobody identified it.
+    def track_ids(self, keys: Sequence[str], entries: Sequence[Entry | None]) -> npt.NDArray[np.int64]:
+        """Track ids in the order of the entries, -1 where there is no entry or nobody identified it.
 
         Entries without a URI share their song's one track that has none either.
         """
         ids = self._tracks.get_all(keys)
-        unknown: dict[str, Entry] = {}
-        others: list[Entry] = []
-        for key, entry, known in zip(keys, entries, ids, strict=True):
-            if entry is None:
-                continue
-            if known is None and key not in unknown:
-                unknown[key] = entry
-            elif entry.artists or "," in entry.artist:
-                others.append(entry)
-        if unknown:
-            others += self._find_tracks_with_uri({key: entry for key, entry in unknown.items() if entry.uri})
-            self._find_tracks_of_words({key: entry for key, entry in unknown.items() if not entry.uri})
-            again = iter(self._tracks.get_all([key for key, known in zip(keys, ids, strict=True) if known is None]))
-            ids = [next(again) if known is None else known for known in ids]
-        if others:
-            self._read_credits(others)
+        with_uri: dict[str, Entry] = {}
+        of_words: dict[str, Entry] = {}
+        unknown = np.flatnonzero(ids < 0)
+        for place in unknown.tolist():
+            if (entry := entries[place]) is not None:
+                (with_uri if entry.uri else of_words).setdefault(keys[place], entry)
+        if with_uri or of_words:
+            self._find_tracks_with_uri(with_uri)
+            self._find_tracks_of_words(of_words)
+            ids[unknown] = self._tracks.get_all([keys[place] for place in unknown.tolist()])
+        self._read_credits([entry for entry in entries if entry and (entry.artists or "," in entry.artist)])
         return ids
 
     def song_ids(self, keys: Sequence[str], entries: Sequence[Entry | None]) -> list[int | None]:
@@ -117,16 +114,11 @@ class Resolver:
             self._credits_read.clear()
         return writes
 
-    def _find_tracks_with_uri(self, unknown: Mapping[str, Entry]) -> list[Entry]:
-        """Find or make the tracks; returns the entries of those that were there and perhaps name more artists."""
+    def _find_tracks_with_uri(self, unknown: Mapping[str, Entry]) -> None:
         new = self._tracks.missing(unknown)
-        songs = self._songs_of(unknown[uri] for uri in new)
+        songs = self._songs_of([unknown[uri] for uri in new])
         for uri, song in zip(new, songs, strict=True):
             self._add_track(self._tracks.add(uri), song, unknown[uri])
-        if len(new) == len(unknown):
-            return []
-        made = set(new)
-        return [e for uri, e in unknown.items() if uri not in made and (e.artists or "," in e.artist)]
 
     def _find_tracks_of_words(self, unknown: Mapping[str, Entry]) -> None:
         songs = self.song_ids(list(unknown), list(unknown.values()))
@@ -148,10 +140,9 @@ class Resolver:
     def _add_track(self, track: int, song: int, entry: Entry) -> None:
         self._new.rows["track"].append((track, song, entry.uri, entry.title, entry.album, entry.duration_ms))
 
-    def _songs_of(self, entries: Iterable[Entry]) -> list[int]:
-        entries = list(entries)
+    def _songs_of(self, entries: Collection[Entry]) -> list[int]:
         names = [song_name(entry.title, entry.artist, entry.artists) for entry in entries]
-        new = set(self._songs.missing(name.key for name in names))
+        new = set(self._songs.missing([name.key for name in names]))
         added: list[tuple[int, SongName]] = []
         met: list[SongName] = []
         for name, entry in zip(names, entries, strict=True):
@@ -176,7 +167,7 @@ class Resolver:
 
     def _read_credits(self, entries: Iterable[Entry]) -> None:
         """Add the artists of entries whose tracks are known, perhaps from a source that named fewer."""
-        spellings = dict.fromkeys((entry.title, entry.artist, entry.artists) for entry in entries)
+        spellings = dict.fromkeys([(entry.title, entry.artist, entry.artists) for entry in entries])
         names = {spelling: song_name(*spelling) for spelling in spellings if spelling not in self._credits_read}
         several = [name for name in names.values() if len(name.artists) > 1]
         unknown = set(self._songs.missing(name.key for name in several))
@@ -222,7 +213,7 @@ class Resolver:
     def _find_artists(self, names: Iterable[SongName]) -> None:
         """Remember the artists of songs, and make those who are new."""
         shares = [share for name in names for share in name.artists]
-        new = set(self._artists.missing(share.key for share in shares))
+        new = set(self._artists.missing([share.key for share in shares]))
         for share in shares:
             if share.key in new:
                 new.remove(share.key)

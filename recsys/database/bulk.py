@@ -5,8 +5,8 @@ numpy is imported by what packs arrays, not by every command that reads the data
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
@@ -116,9 +116,11 @@ class IdRegister:
         self._last = int(row[0]) if row else 0
         self._knows_all = self._last == 0
 
-    def get_all(self, keys: Iterable[str]) -> list[int | None]:
-        """The ids of the keys that are remembered; None says nothing about the table."""
-        return list(map(self._known.get, keys))
+    def get_all(self, keys: Collection[str]) -> npt.NDArray[np.int64]:
+        """The ids of the keys that are remembered; -1 says nothing about the table."""
+        import numpy as np
+
+        return np.fromiter(map(self._known.get, keys, repeat(-1)), np.int64, len(keys))
 
     def known(self, key: str) -> int:
         """The id of a key that is remembered."""
@@ -132,7 +134,7 @@ class IdRegister:
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Distinct keys without a row, in order of appearance; those that have one are remembered."""
         known = self._known
-        unknown = list(dict.fromkeys(key for key in keys if key not in known))
+        unknown = list(dict.fromkeys([key for key in keys if key not in known]))
         if unknown and not self._knows_all:
             known.update(self._connection.execute(self._lookup, (unknown,)).fetchall())
             unknown = [key for key in unknown if key not in known]
