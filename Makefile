@@ -46,6 +46,7 @@ lint: install-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+clean: export DATABASE_URL =
 clean:
-	-$(BIN)/recsys db stop
+	-$(BIN)/recsys db remove --yes
 	rm -rf $(VENV) .demo

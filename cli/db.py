@@ -53,7 +53,10 @@ def status(as_json: bool = output.JSON) -> None:
         "schema": settings.db_schema,
         "home": str(settings.home),
     }
-    if settings.database_url is None and not EmbeddedServer(settings.home).is_running():
+    server = None if settings.database_url else EmbeddedServer(settings.home)
+    if server is not None:
+        facts["data"] = str(server.folder)
+    if server is not None and not server.is_running():
         facts["state"] = "stopped"
     else:
         with translated_errors(), connect(settings) as connection:
@@ -96,6 +99,18 @@ def stop() -> None:
 
     was_running = _embedded(load_settings()).stop()
     output.note("stopped" if was_running else "it was not running")
+
+
+@app.command()
+def remove(yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask.")) -> None:
+    """Delete the embedded database with everything in it; downloads and models stay."""
+    from recsys.config import load_settings
+
+    server = _embedded(load_settings())
+    if not yes:
+        typer.confirm(f"Delete {server.folder} with everything in it?", abort=True, err=True)
+    was_there = server.remove()
+    output.note(f"deleted: {server.folder}" if was_there else "there was no embedded database")
 
 
 @app.command()

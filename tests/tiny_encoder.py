@@ -17,7 +17,7 @@ def build_tiny_encoder(
     """A one-layer BERT with mean (or other) pooling and normalised output; the same seed, the same weights."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     bert = folder.with_name(f"{folder.name}-bert")

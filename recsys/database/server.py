@@ -120,6 +120,23 @@ class EmbeddedServer:
                 raise self._error("did not stop")
         return True
 
+    def remove(self) -> bool:
+        """Stop the server and delete the database, its log and its settings; False if there were none.
+
+        Raises:
+            DatabaseError: the server would not stop, or a file cannot be deleted.
+        """
+        self.stop()
+        if not self.folder.exists():
+            return False
+        try:
+            shutil.rmtree(self.folder)
+            if self._socket_folder.parent != self.folder:
+                shutil.rmtree(self._socket_folder, ignore_errors=True)
+        except OSError as error:
+            raise DatabaseError(f"cannot delete {self.folder}: {error.strerror}") from None
+        return True
+
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the server's log; empty if there is none."""
         try:

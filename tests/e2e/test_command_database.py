@@ -21,7 +21,7 @@ COMMANDS = (
     "doctor",
     *("similar", "similar track", "similar title"),
     *("titles", "titles embed"),
-    *("db", "db upgrade", "db status", "db start", "db stop", "db url", "db psql"),
+    *("db", "db upgrade", "db status", "db start", "db stop", "db remove", "db url", "db psql"),
 )
 
 
@@ -137,3 +137,16 @@ def test_the_embedded_server_is_started_and_stopped(embedded_server: Command) ->
     assert recsys("db", "psql", "-At", "-c", "SELECT 1").stdout == "1\n"
     assert recsys("db", "stop").stderr == "stopped\n"
     assert state() == "stopped"
+
+
+def test_the_embedded_database_is_deleted_only_when_that_is_confirmed(embedded_server: Command) -> None:
+    recsys = embedded_server
+    assert recsys("db", "remove", "--yes").stderr == "there was no embedded database\n"
+    recsys("db", "start")
+    [facts] = json_lines(recsys("db", "status", "--json"))
+    folder = Path(facts["data"])
+    assert folder.is_dir()
+    assert recsys("db", "remove").returncode == 1
+    assert folder.is_dir()
+    assert recsys("db", "remove", "--yes").stderr == f"deleted: {folder}\n"
+    assert not folder.exists()
