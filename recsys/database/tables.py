@@ -296,3 +296,119 @@ class TitleProfile(Table):
     playlists: Mapped[int] = mapped_column(Integer)
     track_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+
+
+class ArtistProfile(Table):
+    """What a title that names an artist votes for: tracks with weights that sum to at most 1, heaviest first."""
+
+    __tablename__ = "artist_profile"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    artist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    playlists: Mapped[int] = mapped_column(Integer)
+    """Playlists that hold the artist."""
+    meant: Mapped[float] = mapped_column(REAL)
+    """The share of the artist's tracks in playlists whose title names him, 0 to 1, smoothed by how names fare."""
+    track_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+
+
+class Split(Table):
+    """Playlists divided into train, validation and test, seeded."""
+
+    __tablename__ = "split"
+    __table_args__ = (CheckConstraint("protocol IN ('clean', 'seed')", name="protocol"),)
+
+    id: Mapped[int] = _own_id()
+    name: Mapped[str] = mapped_column(unique=True)
+    protocol: Mapped[str]
+    seed: Mapped[int]
+    config: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PlaylistSplit(Table):
+    """The part that a playlist belongs to in one split."""
+
+    __tablename__ = "playlist_split"
+    __table_args__ = (CheckConstraint("part IN ('train', 'validation', 'test')", name="part"),)
+
+    split_id: Mapped[int] = mapped_column(ForeignKey("split.id", ondelete="CASCADE"), primary_key=True)
+    playlist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    part: Mapped[str]
+
+
+class Clustering(Table):
+    """One clustering of playlists by the content of their tracks' titles; `split_id` says on whose train part."""
+
+    __tablename__ = "clustering"
+    __table_args__ = (Index("clustering_one_current_key", "is_current", unique=True, postgresql_where=text("is_current")),)
+
+    id: Mapped[int] = _own_id()
+    encoder_name: Mapped[str]
+    encoder_fingerprint: Mapped[str]
+    split_id: Mapped[int | None] = mapped_column(ForeignKey("split.id", ondelete="CASCADE"))
+    clusters: Mapped[int] = mapped_column(Integer)
+    config: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    metrics: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    is_current: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Cluster(Table):
+    """One cluster; `exact_match` is the share in percent of its playlists that carry its most frequent title."""
+
+    __tablename__ = "cluster"
+
+    clustering_id: Mapped[int] = mapped_column(ForeignKey("clustering.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    playlists: Mapped[int] = mapped_column(Integer)
+    exact_match: Mapped[float] = mapped_column(REAL)
+    top_titles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    """Most frequent titles, the first one first."""
+    is_miscellaneous: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    centroid: Mapped[Any] = mapped_column(VECTOR)
+
+
+class PlaylistCluster(Table):
+    """The cluster of a playlist and its distance from the centroid."""
+
+    __tablename__ = "playlist_cluster"
+
+    clustering_id: Mapped[int] = mapped_column(ForeignKey("clustering.id", ondelete="CASCADE"), primary_key=True)
+    playlist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    cluster: Mapped[int] = mapped_column(Integer)
+    distance: Mapped[float] = mapped_column(REAL)
+
+
+# --- results ---------------------------------------------------------------------------------------------------
+
+
+class EvaluationRun(Table):
+    """One method on one part of a split, with how many playlists were answered."""
+
+    __tablename__ = "evaluation_run"
+
+    id: Mapped[int] = _own_id()
+    subject: Mapped[str]
+    """What was asked for: `titles`, or a category of the challenge."""
+    method: Mapped[str]
+    split_id: Mapped[int | None] = mapped_column(ForeignKey("split.id", ondelete="CASCADE"))
+    part: Mapped[str]
+    playlists: Mapped[int] = mapped_column(Integer)
+    config: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    seconds: Mapped[float] = mapped_column(REAL)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class EvaluationMetric(Table):
+    """A metric of one run at one cut, with the bounds of its bootstrap interval."""
+
+    __tablename__ = "evaluation_metric"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("evaluation_run.id", ondelete="CASCADE"), primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    k: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    value: Mapped[float] = mapped_column(REAL)
+    low: Mapped[float] = mapped_column(REAL)
+    high: Mapped[float] = mapped_column(REAL)
