@@ -10,8 +10,10 @@ import typer
 from . import output
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
     from recsys.catalog import ListedTrack
-    from recsys.titles import Recommendation
+    from recsys.titles import Recommendation, Voter
 
 similar = typer.Typer(help="What goes with a track or a title.", no_args_is_help=True)
 
@@ -37,6 +39,9 @@ N = typer.Option(10, "--n", "-n", min=1, max=10_000, metavar="COUNT", help="How 
 FORMAT = typer.Option(
     None, "--format", metavar="FORMAT", help="Write a file's text instead of a table: csv, uris or m3u8."
 )
+AS_OF = typer.Option(
+    None, metavar="split:NAME", help="Answer from the train part of a split, see `recsys titles split`."
+)
 OUTPUT = typer.Option(
     None, "--output", "-o", metavar="FILE", help="File to write; its ending names the format, .jsonl for JSON lines."
 )
@@ -55,6 +60,7 @@ def recommend(
         [], metavar="SONG", help='Leave a song out: a URI or "Artist - Title"; may be repeated.'
     ),
     max_per_artist: int = typer.Option(None, min=1, metavar="COUNT", help="At most so many songs of an artist."),
+    as_of: str = AS_OF,
     explain: bool = typer.Option(False, "--explain", help="Show which titles voted for each track."),
     as_json: bool = output.JSON,
     file_format: FileFormat = FORMAT,
@@ -75,7 +81,8 @@ def recommend(
             artists=[find_artist(connection, name) for name in exclude_artist],
             max_per_artist=max_per_artist,
         )
-        answer = recommend_tracks(connection, title, n, method=vote.value, filters=filters, explain=explain)
+        model = model_as_of(connection, as_of)
+        answer = recommend_tracks(connection, title, n, method=vote.value, filters=filters, explain=explain, model=model)
     if answer.is_stale:
         output.note("lists were loaded since the profiles were built: run `recsys titles embed` to count them in")
     if _wrote_file(answer.tracks, form, out, name=title, as_json=as_json):
@@ -83,7 +90,7 @@ def recommend(
     made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("titles", "right"))
     if explain:
         made.add_column("voted for by (similarity)", overflow="fold")
-    digits = 0 if vote is Vote.SEED else 3
+    digits = 0 if vote is Vote.SEED else 4
     if answer.tracks:
         output.print_table(made, [_row(track, digits, explain=explain) for track in answer.tracks])
     if not answer.tracks:
@@ -92,11 +99,27 @@ def recommend(
     output.note(f'{"a title in the database" if answer.is_known else "a new title"}: "{shown}"')
 
 
+def model_as_of(connection: "Connection", as_of: str | None) -> int | None:
+    """The recommender that `--as-of` names, None for the current one."""
+    if as_of is None:
+        return None
+    kind, _, name = as_of.partition(":")
+    if kind != "split" or not name:
+        raise typer.BadParameter(f"{as_of!r} is not split:NAME", param_hint="--as-of")
+    from recsys.titles import recommender_as_of
+
+    return recommender_as_of(connection, name)
+
+
 def _row(track: "Recommendation", digits: int, *, explain: bool) -> list[object]:
     row: list[object] = [track.rank, track.full_title, track.artist, f"{track.score:.{digits}f}", track.voters]
     if explain:
-        row.append("\n".join(f"{voter.share:4.0%} {voter.title} ({voter.similarity:.2f})" for voter in track.voted_by))
+        row.append("\n".join(f"{voter.share:4.0%} {_voter(voter)}" for voter in track.voted_by))
     return row
+
+
+def _voter(voter: "Voter") -> str:
+    return f"{voter.title} (named)" if voter.is_artist else f"{voter.title} ({voter.similarity:.2f})"
 
 
 def _form(*, as_json: bool, file_format: FileFormat | None, out: Path | None) -> FileFormat | None:

@@ -12,6 +12,7 @@ def embed(
     encoder: str = typer.Option(
         None, metavar="NAME|PATH", help="Sentence encoder, a hub name or a folder; all-MiniLM-L6-v2 by default."
     ),
+    split: str = typer.Option(None, metavar="NAME", help="Build from the train part of a split, for --as-of."),
     as_json: bool = output.JSON,
 ) -> None:
     """Embed new titles, build what titles vote for.
@@ -27,7 +28,7 @@ def embed(
         def show(step: str, done: int, of: int) -> None:
             bar.update(task, description=step, completed=done, total=of or None)
 
-        summary = embed_titles(load_settings(), encoder, show)
+        summary = embed_titles(load_settings(), encoder, show, split=split)
     if as_json:
         output.print_json([summary])
         return

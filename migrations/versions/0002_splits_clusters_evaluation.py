@@ -54,6 +54,7 @@ def upgrade() -> None:
         "artist_profile",
         sa.Column("model_id", sa.BigInteger(), nullable=False),
         sa.Column("artist_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("playlists", sa.Integer(), nullable=False),
         sa.Column("meant", sa.REAL(), nullable=False),
         sa.Column("track_ids", sa.ARRAY(sa.Integer()), nullable=False),
@@ -63,6 +64,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("model_id", "artist_id", name=op.f("artist_profile_pkey")),
     )
+    op.create_index(op.f("artist_profile_model_id_key_idx"), "artist_profile", ["model_id", "key"])
     op.create_table(
         "clustering",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -151,6 +153,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("clustering_id", "playlist_id", name=op.f("playlist_cluster_pkey")),
     )
+    op.create_index(
+        "title_name_trgm_idx", "title", ["name"], postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}
+    )
     op.execute(LEADERBOARD)
     op.execute(CLUSTER_STATS)
     # Profiles belong to a recommender from now on, not to its encoder: `recsys titles embed` builds them anew.
@@ -158,6 +163,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("title_name_trgm_idx", table_name="title")
     op.execute("DROP VIEW cluster_stats")
     op.execute("DROP VIEW leaderboard")
     op.execute("DELETE FROM model WHERE kind <> 'title-encoder'")

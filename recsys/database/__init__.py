@@ -1,6 +1,6 @@
 """The database's door: connections, sessions, the schema, bulk copy."""
 
-from recsys.database.bulk import IdRegister, Questions, copy_integers, copy_rows, copy_vectors
+from recsys.database.bulk import IdRegister, Questions, copy_integers, copy_rows, copy_vectors, read_integers
 from recsys.database.connection import (
     check_server,
     connect,
@@ -42,6 +42,7 @@ __all__ = [
     "install_functions",
     "make_engine",
     "prepare_schema",
+    "read_integers",
     "require_migrated",
     "revision",
     "session_scope",

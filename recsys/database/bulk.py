@@ -5,7 +5,7 @@ numpy is imported by what packs arrays, not by every command that reads the data
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -53,6 +53,21 @@ def copy_integers(connection: psycopg.Connection, table: str, columns: dict[str,
         packed[f"{name} length"] = values.dtype.itemsize
         packed[name] = values
     _copy_packed(connection, table, list(columns), packed)
+
+
+def read_integers(
+    connection: psycopg.Connection, query: str, parameters: Mapping[str, object], columns: int
+) -> list[npt.NDArray[np.int64]]:
+    """The columns of a query's rows; all must be bigint and none null, so that COPY's tuples have one width."""
+    import numpy as np
+
+    statement = f"COPY ({query}) TO STDOUT (FORMAT binary)"
+    with connection.cursor().copy(statement.encode(), parameters) as copy:
+        data = b"".join(bytes(block) for block in copy)
+    fields = [field for column in range(columns) for field in ((f"length {column}", ">i4"), (str(column), ">i8"))]
+    body = data[len(COPY_HEADER) : -len(COPY_TRAILER)]
+    packed = np.frombuffer(body, np.dtype([("fields", ">i2"), *fields]))
+    return [packed[str(column)].astype(np.int64) for column in range(columns)]
 
 
 def copy_vectors(

@@ -161,6 +161,9 @@ class Title(Table):
     """A distinct normalised playlist title; what is embedded, and what votes."""
 
     __tablename__ = "title"
+    __table_args__ = (
+        Index("title_name_trgm_idx", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+    )
 
     id: Mapped[int] = _own_id()
     name: Mapped[str] = mapped_column(unique=True)
@@ -302,9 +305,12 @@ class ArtistProfile(Table):
     """What a title that names an artist votes for: tracks with weights that sum to at most 1, heaviest first."""
 
     __tablename__ = "artist_profile"
+    __table_args__ = (Index(None, "model_id", "key"),)
 
     model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
     artist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key: Mapped[str]
+    """The key of the artist's name."""
     playlists: Mapped[int] = mapped_column(Integer)
     """Playlists that hold the artist."""
     meant: Mapped[float] = mapped_column(REAL)

@@ -2,7 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from recsys.titles.recommend import Answer, Filters, Recommendation, SimilarTitle, Voter, recommend, similar_titles
+from recsys.titles.recommend import (
+    Answer,
+    Filters,
+    Recommendation,
+    SimilarTitle,
+    Voter,
+    recommend,
+    recommender_as_of,
+    similar_titles,
+)
 
 if TYPE_CHECKING:
     from recsys.titles.embed import EmbedSummary, embed_titles
@@ -16,6 +25,7 @@ __all__ = [
     "Voter",
     "embed_titles",
     "recommend",
+    "recommender_as_of",
     "similar_titles",
 ]
 

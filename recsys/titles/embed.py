@@ -1,35 +1,44 @@
-"""Titles into vectors: distinct titles only, batch by batch, going on where it was interrupted."""
+"""Titles into vectors and votes: distinct titles only, batch by batch, going on where it was interrupted."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import psycopg
 
 from recsys.config import Settings
 from recsys.database import connect, copy_vectors, require_migrated, translated_errors, writer_lock
-from recsys.errors import NotReadyError
+from recsys.errors import NotReadyError, UnknownNameError
 from recsys.registry import ModelFacts, make_current, register_model
 from recsys.titles.encoder import Encoder, prepare_encoder
 from recsys.titles.profiles import build_index, build_profiles
+from recsys.titles.smoothing import Smoothing
 
 BATCH = 2048
 
 UNEMBEDDED = """
 SELECT t.id, t.name
-  FROM title_profile AS p JOIN title AS t ON t.id = p.title_id
- WHERE p.model_id = %s
-   AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = p.model_id AND e.title_id = p.title_id)
+  FROM title AS t
+ WHERE EXISTS (SELECT FROM playlist AS p JOIN playlist_track AS pt ON pt.playlist_id = p.id WHERE p.title_id = t.id)
+   AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = %s AND e.title_id = t.id)
+"""
+
+# What was fitted by `recsys titles tune` outlives a rebuild.
+FITTED = """
+SELECT config -> 'parameters', config -> 'smoothing' FROM model
+ WHERE kind = 'title-recommender' AND (config ->> 'encoder')::bigint = %s
+   AND (config ->> 'split')::bigint IS NOT DISTINCT FROM %s
 """
 
 
 @dataclass(frozen=True)
 class EmbedSummary:
-    """What `embed_titles` did."""
+    """What `embed_titles` did. `model_id` is the recommender's, `split` the one on whose train part it was built."""
 
     model_id: int
     encoder: str
     dimension: int
+    split: str | None
     embedded: int
     already_there: int
     profiles: int
@@ -41,41 +50,96 @@ Progress = Callable[[str, int, int], None]
 
 
 def embed_titles(
-    settings: Settings, encoder_name: str | None = None, progress: Progress = lambda _step, _done, _all: None
+    settings: Settings,
+    encoder_name: str | None = None,
+    progress: Progress = lambda _step, _done, _all: None,
+    *,
+    split: str | None = None,
 ) -> EmbedSummary:
-    """Build what titles vote for, embed those that have no vector yet, and let this encoder answer from now on.
+    """Embed the titles that have no vector yet and build what titles vote for.
+
+    Without a split, this recommender answers from now on; with one, only playlists of its train part vote, and it
+    answers where the split is named.
 
     Args:
         settings: where the database and the models are.
         encoder_name: a hub name or a folder; the setting's if None.
         progress: called as work goes on.
+        split: name of a split.
 
     Raises:
         EncoderError: the encoder cannot be found, loaded or exported.
         NotReadyError: there are no titles.
+        UnknownNameError: there is no such split.
         BusyError: another process is writing.
     """
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
         if connection.execute("SELECT FROM playlist WHERE title_id IS NOT NULL LIMIT 1").fetchone() is None:
             raise NotReadyError("there are no playlist titles to embed: load some with `recsys ingest`")
+        split_id = None if split is None else find_split(connection, split)
         connection.commit()
         progress("preparing the encoder", 0, 0)
         encoder = prepare_encoder(encoder_name or settings.encoder, settings.models_folder)
         with writer_lock(connection, settings.db_schema):
-            model_id = register_model(
+            encoder_id = register_model(
                 settings,
                 ModelFacts("title-encoder", encoder.name, encoder.dimension, encoder.fingerprint, encoder.folder),
             )
-            progress("building title profiles", 0, 0)
-            profiles = build_profiles(connection, model_id)
-            embedded = _embed(connection, encoder, model_id, progress)
-            has_index = build_index(connection, model_id)
-            make_current(settings, model_id)
-            row = connection.execute("SELECT count(*) FROM title_embedding WHERE model_id = %s", (model_id,)).fetchone()
+            embedded = _embed(connection, encoder, encoder_id, progress)
+            has_index = build_index(connection, encoder_id)
+            model_id, smoothing = _register_recommender(settings, connection, encoder, encoder_id, split_id)
+            profiles = build_profiles(
+                connection,
+                model_id,
+                split=split_id,
+                smoothing=smoothing,
+                progress=lambda done, of: progress("building title profiles", done, of),
+            )
+            if split is None:
+                make_current(settings, encoder_id)
+                make_current(settings, model_id)
+            row = connection.execute(
+                "SELECT count(*) FROM title_embedding WHERE model_id = %s", (encoder_id,)
+            ).fetchone()
             connection.commit()
     there = (int(row[0]) if row else 0) - embedded
-    return EmbedSummary(model_id, encoder.name, encoder.dimension, embedded, there, profiles, has_index)
+    return EmbedSummary(model_id, encoder.name, encoder.dimension, split, embedded, there, profiles, has_index)
+
+
+def find_split(connection: psycopg.Connection, name: str) -> int:
+    """The id of a split.
+
+    Raises:
+        UnknownNameError: there is none of this name.
+    """
+    row = connection.execute("SELECT id FROM split WHERE name = %s", (name,)).fetchone()
+    if row is None:
+        raise UnknownNameError(f"there is no split {name}: make it with `recsys titles split {name}`")
+    return int(row[0])
+
+
+def _register_recommender(
+    settings: Settings, connection: psycopg.Connection, encoder: Encoder, encoder_id: int, split_id: int | None
+) -> tuple[int, Smoothing]:
+    row = connection.execute(FITTED, (encoder_id, split_id)).fetchone()
+    connection.commit()
+    parameters, stored = row if row is not None else (None, None)
+    smoothing = Smoothing(**(stored or {}))
+    facts = ModelFacts(
+        "title-recommender",
+        encoder.name,
+        encoder.dimension,
+        encoder.fingerprint if split_id is None else f"{encoder.fingerprint} split {split_id}",
+        encoder.folder,
+        config={
+            "encoder": encoder_id,
+            "split": split_id,
+            "parameters": parameters or {},
+            "smoothing": asdict(smoothing),
+        },
+    )
+    return register_model(settings, facts), smoothing
 
 
 def _embed(connection: psycopg.Connection, encoder: Encoder, model_id: int, progress: Progress) -> int:

@@ -1,64 +1,271 @@
-"""What each title votes for, read from its playlists: `title_profile`, and the index over the title vectors."""
+"""What each title and each artist votes for: `title_profile` and `artist_profile`, read from the playlists."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 import psycopg
 from psycopg import sql
+from scipy import sparse
 
-PROFILE_TRACKS = 200
-"""Tracks that a profile keeps, the most held first."""
+from recsys.database import copy_rows, read_integers
+from recsys.errors import NotReadyError
+from recsys.names import name_key
+from recsys.titles.smoothing import Profiles, Smoothing, smoothed_profiles
 
 EXACT_SCAN_LIMIT = 5_000
 """Vectors up to which comparing all of them is fast enough, and exact."""
 
-BUILD_PROFILES = """
-INSERT INTO title_profile (model_id, title_id, playlists, track_ids, weights)
-SELECT %(model)s, c.title_id, t.playlists, array_agg(c.track_id::integer ORDER BY c.place),
-       array_agg(c.holders::real ORDER BY c.place)
-  FROM (SELECT h.title_id, h.track_id, h.holders,
-               row_number() OVER (PARTITION BY h.title_id
-                                  ORDER BY h.holders DESC, h.playlists DESC, h.track_id) AS place
-          FROM (SELECT d.title_id, d.track_id, d.playlists, count(*) AS holders
-                  FROM (SELECT DISTINCT p.title_id, p.id, s.track_id, s.playlists
-                          FROM playlist AS p
-                          JOIN playlist_track AS pt ON pt.playlist_id = p.id
-                          JOIN track AS t ON t.id = pt.track_id
-                          JOIN song_stats AS s ON s.song_id = t.song_id
-                         WHERE p.title_id IS NOT NULL) AS d
-                 GROUP BY d.title_id, d.track_id, d.playlists) AS h) AS c
-  JOIN title_stats AS t ON t.title_id = c.title_id
- WHERE c.place <= %(tracks)s
- GROUP BY c.title_id, t.playlists
+LONGEST_NAME = 6
+"""Words of a title that are looked up as one artist's name."""
+
+Ids = npt.NDArray[np.int64]
+
+# Playlists that may vote: all that have a title, or those of a split's train part.
+ENTRIES = """
+SELECT DISTINCT p.id::bigint, p.title_id::bigint, t.song_id::bigint, pt.track_id::bigint
+  FROM playlist AS p
+  JOIN playlist_track AS pt ON pt.playlist_id = p.id
+  JOIN track AS t ON t.id = pt.track_id
+ WHERE p.title_id IS NOT NULL
+   AND (%(split)s::bigint IS NULL
+        OR EXISTS (SELECT FROM playlist_split AS s
+                    WHERE s.split_id = %(split)s AND s.playlist_id = p.id AND s.part = 'train'))
 """
 
-FORGET_TITLES = """
-DELETE FROM title_embedding AS e
- WHERE e.model_id = %s
-   AND NOT EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = e.model_id AND p.title_id = e.title_id)
-"""
+PROFILE = {"model_id": "int8", "title_id": "int8", "playlists": "int4", "track_ids": "int4[]", "weights": "float4[]"}
+ARTIST_PROFILE = {
+    "model_id": "int8",
+    "artist_id": "int8",
+    "key": "text",
+    "playlists": "int4",
+    "meant": "float4",
+    "track_ids": "int4[]",
+    "weights": "float4[]",
+}
 
 
-def build_profiles(connection: psycopg.Connection, model_id: int, tracks: int = PROFILE_TRACKS) -> int:
-    """Build a model's profiles anew, the old ones answer until the commit; returns how many there are.
+@dataclass(frozen=True)
+class Entries:
+    """The playlists that may vote: each distinct (playlist, song) pair once, as indices into the id arrays."""
 
-    A song counts as its most held track, and a playlist holds it once. A title that no playlist with tracks carries
-    any more has neither a profile nor a vector, so that every vector that is found can vote.
+    playlists: Ids
+    """Index of the playlist of each pair."""
+    songs: Ids
+    """Index of the song of each pair."""
+    title_of: Ids
+    """Index of the title of each playlist."""
+    playlist_ids: Ids
+    title_ids: Ids
+    song_ids: Ids
+    track_ids: Ids
+    """The most held track of each song; among equals one with a URI, then the oldest."""
+
+    def counts(self) -> Any:
+        """Playlists of a title that hold a song, a csr_matrix (titles, songs), float32."""
+        shape = (len(self.title_ids), len(self.song_ids))
+        ones = np.ones(len(self.songs), dtype=np.float32)
+        return sparse.coo_matrix((ones, (self.title_of[self.playlists], self.songs)), shape=shape).tocsr()
+
+
+def read_entries(connection: psycopg.Connection, split: int | None = None) -> Entries:
+    """Read the playlists that may vote, those of the train part where a split is named.
+
+    Raises:
+        NotReadyError: there are none.
     """
-    connection.execute("SET LOCAL work_mem = '256MB'")
+    playlist, title, song, track = read_integers(connection, ENTRIES, {"split": split}, columns=4)
+    if not len(playlist):
+        raise NotReadyError("there are no playlists with a title and tracks: load some with `recsys ingest`")
+    playlist_ids, first, playlists = np.unique(playlist, return_index=True, return_inverse=True)
+    title_ids, title_of = np.unique(title[first], return_inverse=True)
+    song_ids, songs = np.unique(song, return_inverse=True)
+    pairs = np.unique(np.stack([playlists, songs]), axis=1)
+    return Entries(
+        pairs[0], pairs[1], title_of, playlist_ids, title_ids, song_ids, _most_held(connection, song, track, song_ids)
+    )
+
+
+def _most_held(connection: psycopg.Connection, song: Ids, track: Ids, song_ids: Ids) -> Ids:
+    tracks, first, held = np.unique(track, return_index=True, return_counts=True)
+    without_uri = {
+        row[0] for row in connection.execute("SELECT id FROM track WHERE uri IS NULL AND id = ANY(%s)", (tracks.tolist(),))
+    }
+    has_no_uri = np.fromiter((t in without_uri for t in tracks.tolist()), dtype=bool, count=len(tracks))
+    order = np.lexsort((tracks, has_no_uri, -held, song[first]))
+    _, best = np.unique(song[first][order], return_index=True)
+    result: Ids = tracks[order][best]
+    assert len(result) == len(song_ids)
+    return result
+
+
+class ArtistVote(NamedTuple):
+    """An artist's songs, heaviest first with weights of sum 1, and how far a title that names him means him."""
+
+    artist: int
+    key: str
+    playlists: int
+    meant: float
+    songs: Ids
+    weights: npt.NDArray[np.float32]
+
+
+PRIOR_PLAYLISTS = 2.0
+"""How many playlists the average name of its kind counts for against an artist's own."""
+
+
+def artist_votes(
+    entries: Entries,
+    artists: Sequence[tuple[int, str, str]],
+    song_artists: tuple[Ids, Ids],
+    titles: Sequence[str],
+    tracks: int,
+) -> list[ArtistVote]:
+    """What the artists of at least two playlists vote for.
+
+    `meant` is the mean share of an artist's songs in the playlists whose title names him, drawn towards that of all
+    artists with as many words in the name: "lady gaga" means the artist, "love" rarely does.
+
+    Args:
+        entries: the playlists that may vote.
+        artists: id, key and name of each artist.
+        song_artists: index into `entries.song_ids` and into `artists` of every credit.
+        titles: names of `entries.title_ids`.
+        tracks: songs that are kept.
+    """
+    shape = (len(entries.song_ids), len(artists))
+    credits = sparse.coo_matrix((np.ones(len(song_artists[0]), np.float32), song_artists), shape=shape).tocsr()
+    credits.data[:] = 1
+    lists = len(entries.playlist_ids)
+    held = sparse.coo_matrix(
+        (np.ones(len(entries.songs), np.float32), (entries.playlists, entries.songs)), shape=(lists, shape[0])
+    ).tocsr()
+    by_artist = (held @ credits).tocsr()
+    lengths = np.maximum(np.diff(held.indptr), 1)
+    shares = by_artist.multiply(1 / lengths[:, None]).tocsr()
+    per_title = sparse.coo_matrix(
+        (np.ones(lists, np.float32), (entries.title_of, np.arange(lists))), shape=(len(titles), lists)
+    ).tocsr()
+    title_shares = (per_title @ shares).tocsr()
+    title_sizes = np.asarray(per_title.sum(axis=1)).ravel()
+    in_playlists = np.asarray((by_artist > 0).sum(axis=0)).ravel()
+    place_of = {key: place for place, (_, key, _) in enumerate(artists) if in_playlists[place] > 1}
+    sums, sizes = np.zeros(len(artists)), np.zeros(len(artists))
+    has_several_words = np.array([" " in name.casefold().removeprefix("the ") for _, _, name in artists], dtype=bool)
+    for title, name in enumerate(titles):
+        row = None
+        for key in named_keys(name):
+            place = place_of.get(key)
+            if place is None:
+                continue
+            if row is None:
+                own = slice(title_shares.indptr[title], title_shares.indptr[title + 1])
+                row = dict(zip(title_shares.indices[own].tolist(), title_shares.data[own].tolist(), strict=True))
+            sums[place] += row.get(place, 0.0)
+            sizes[place] += title_sizes[title]
+    holders = np.asarray(held.sum(axis=0)).ravel()
+    prior = np.zeros(len(artists))
+    for kind in (has_several_words, ~has_several_words):
+        prior[kind] = sums[kind].sum() / max(sizes[kind].sum(), 1)
+    meant = (sums + PRIOR_PLAYLISTS * prior) / (sizes + PRIOR_PLAYLISTS)
+    songs_of = credits.tocsc()
+    votes = []
+    for key, place in place_of.items():
+        songs = songs_of.indices[songs_of.indptr[place] : songs_of.indptr[place + 1]].astype(np.int64)
+        best = songs[np.lexsort((songs, -holders[songs]))][:tracks]
+        weights = (holders[best] / holders[songs].sum()).astype(np.float32)
+        votes.append(
+            ArtistVote(artists[place][0], key, int(in_playlists[place]), float(meant[place]), best, weights)
+        )
+    return votes
+
+
+def named_keys(title: str) -> set[str]:
+    """Keys of all runs of up to LONGEST_NAME words of a title."""
+    words = title.split()
+    runs = [
+        words[first:last]
+        for first in range(len(words))
+        for last in range(first + 1, min(first + LONGEST_NAME, len(words)) + 1)
+    ]
+    return {key for run in runs if (key := name_key(" ".join(run)))}
+
+
+def build_profiles(
+    connection: psycopg.Connection,
+    model_id: int,
+    *,
+    split: int | None = None,
+    smoothing: Smoothing = Smoothing(),
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> int:
+    """Build a recommender's profiles anew, the old ones answer until the commit; returns how many titles have one.
+
+    A song counts as its most held track, and a playlist holds it once.
+
+    Raises:
+        NotReadyError: there are no playlists to read.
+    """
+    entries = read_entries(connection, split)
+    counts = entries.counts()
+    profiles = smoothed_profiles(counts, smoothing, progress)
+    sizes = np.bincount(entries.title_of, minlength=len(entries.title_ids))
+    artists = _artist_votes(connection, entries, smoothing.tracks)
     connection.execute("DELETE FROM title_profile WHERE model_id = %s", (model_id,))
-    built = connection.execute(BUILD_PROFILES, {"model": model_id, "tracks": tracks}).rowcount
-    connection.execute(FORGET_TITLES, (model_id,))
+    connection.execute("DELETE FROM artist_profile WHERE model_id = %s", (model_id,))
+    copy_rows(connection, "title_profile", PROFILE, _title_rows(model_id, entries, sizes, profiles))
+    rows = [
+        (model_id, a.artist, a.key, a.playlists, a.meant, entries.track_ids[a.songs].tolist(), a.weights.tolist())
+        for a in artists
+    ]
+    copy_rows(connection, "artist_profile", ARTIST_PROFILE, rows)
     connection.execute("UPDATE model SET profiled_at = now() WHERE id = %s", (model_id,))
     connection.commit()
-    connection.execute("ANALYZE title_profile, title_embedding")
+    connection.execute("ANALYZE title_profile, artist_profile")
     connection.commit()
-    return built
+    return len(entries.title_ids)
 
 
-def build_index(connection: psycopg.Connection, model_id: int, limit: int = EXACT_SCAN_LIMIT) -> bool:
-    """Make the model's HNSW index once it has more than `limit` vectors; returns whether there is one."""
+def _title_rows(model_id: int, entries: Entries, sizes: Ids, profiles: Profiles) -> list[tuple[object, ...]]:
+    return [
+        (
+            model_id,
+            int(title_id),
+            int(sizes[place]),
+            entries.track_ids[profiles.songs[first:last]].tolist(),
+            profiles.weights[first:last].tolist(),
+        )
+        for place, (title_id, first, last) in enumerate(
+            zip(entries.title_ids, profiles.starts[:-1], profiles.starts[1:], strict=True)
+        )
+    ]
+
+
+def _artist_votes(connection: psycopg.Connection, entries: Entries, tracks: int) -> list[ArtistVote]:
+    names: Mapping[int, str] = dict(
+        connection.execute("SELECT id, name FROM title WHERE id = ANY(%s)", (entries.title_ids.tolist(),)).fetchall()
+    )
+    song, artist = read_integers(
+        connection,
+        "SELECT song_id::bigint, artist_id::bigint FROM song_artist WHERE song_id = ANY(%(songs)s)",
+        {"songs": entries.song_ids.tolist()},
+        columns=2,
+    )
+    artist_ids, places = np.unique(artist, return_inverse=True)
+    query = "SELECT id, key, name FROM artist WHERE id = ANY(%s) ORDER BY id"
+    artists = connection.execute(query, (artist_ids.tolist(),)).fetchall()
+    credits = (np.searchsorted(entries.song_ids, song), places)
+    return artist_votes(entries, artists, credits, [names[t] for t in entries.title_ids.tolist()], tracks)
+
+
+def build_index(connection: psycopg.Connection, encoder_id: int, limit: int = EXACT_SCAN_LIMIT) -> bool:
+    """Make an encoder's HNSW index once it has more than `limit` vectors; returns whether there is one."""
     row = connection.execute(
         "SELECT m.dimension, (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = m.id)"
         " FROM model AS m WHERE m.id = %s",
-        (model_id,),
+        (encoder_id,),
     ).fetchone()
     if row is None or row[1] <= limit:
         return False
@@ -67,9 +274,9 @@ def build_index(connection: psycopg.Connection, model_id: int, limit: int = EXAC
             "CREATE INDEX IF NOT EXISTS {name} ON title_embedding USING hnsw"
             " ((embedding::vector({dimension})) vector_ip_ops) WHERE model_id = {model}"
         ).format(
-            name=sql.Identifier(f"title_embedding_hnsw_{model_id}"),
+            name=sql.Identifier(f"title_embedding_hnsw_{encoder_id}"),
             dimension=sql.Literal(row[0]),
-            model=sql.Literal(model_id),
+            model=sql.Literal(encoder_id),
         )
     )
     connection.commit()

@@ -27,30 +27,39 @@ EXPLAINED_TITLES = 3
 CURRENT_MODEL = """
 SELECT m.folder,
        coalesce(m.profiled_at < (SELECT max(r.playlists_changed_at) FROM ingest_run AS r), false) AS is_stale,
-       (SELECT e.embedding::text FROM title AS t JOIN title_embedding AS e ON e.title_id = t.id AND e.model_id = m.id
-         WHERE t.name = %s) AS vector
+       title_vector(%(title)s, m.id)::text AS vector, m.id
   FROM model AS m
- WHERE m.kind = 'title-encoder' AND m.is_current
+ WHERE m.kind = 'title-recommender' AND CASE WHEN %(model)s::bigint IS NULL THEN m.is_current ELSE m.id = %(model)s END
+"""
+
+MODEL_OF_SPLIT = """
+SELECT m.id
+  FROM split AS s JOIN model AS m ON m.kind = 'title-recommender' AND (m.config ->> 'split')::bigint = s.id
+ WHERE s.name = %s
+ ORDER BY m.profiled_at DESC NULLS LAST
+ LIMIT 1
 """
 
 VOTE = """
 SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score, voters
   FROM vote(%(vector)s::vector, %(n)s, %(method)s, exclude_songs => %(songs)s::bigint[],
-            exclude_artists => %(artists)s::bigint[], max_per_artist => %(per_artist)s::integer)
+            exclude_artists => %(artists)s::bigint[], max_per_artist => %(per_artist)s::integer,
+            model => %(model)s, title_text => %(title)s)
 """
 
 NEAREST = """
 SELECT t.title, n.similarity, t.playlists
-  FROM nearest_titles(%(vector)s::vector, %(n)s + 1) AS n JOIN title_stats AS t USING (title_id)
+  FROM nearest_titles(%(vector)s::vector, %(n)s + 1, %(model)s) AS n JOIN title_stats AS t USING (title_id)
  WHERE t.title <> %(title)s
  ORDER BY n.similarity DESC, t.title
  LIMIT %(n)s
 """
 
 EXPLAIN = """
-SELECT track_id, title, similarity, share
+SELECT track_id, coalesce(title, artist), similarity, share, artist IS NOT NULL
   FROM (SELECT v.*, row_number() OVER (PARTITION BY v.track_id ORDER BY v.share DESC, v.title) AS place
-          FROM explain_vote(%(vector)s::vector, %(tracks)s::bigint[], %(method)s) AS v) AS v
+          FROM explain_vote(%(vector)s::vector, %(tracks)s::bigint[], %(method)s, model => %(model)s,
+                            title_text => %(title)s) AS v) AS v
  WHERE place <= %(titles)s
  ORDER BY track_id, place
 """
@@ -58,11 +67,15 @@ SELECT track_id, title, similarity, share
 
 @dataclass(frozen=True)
 class Voter:
-    """A title that voted for a track; `share` is its part of the track's score."""
+    """A title, or an artist whom the title names, that voted for a track; `share` is its part of the track's score.
+
+    The similarity of an artist is the part of the title's words that his name is.
+    """
 
     title: str
     similarity: float
     share: float
+    is_artist: bool = False
 
 
 @dataclass
@@ -100,6 +113,7 @@ def recommend(
     method: Method = "soft",
     filters: Filters = Filters(),
     explain: bool = False,
+    model: int | None = None,
     load_encoder: "Callable[[Path], Encoder] | None" = None,
 ) -> Answer:
     """The tracks that playlists of the nearest titles hold.
@@ -110,7 +124,8 @@ def recommend(
         n: how many tracks.
         method: "soft", titles vote by nearness, or "seed", the paper's count over 50 playlists.
         filters: what must not appear.
-        explain: name the titles that voted for each track.
+        explain: name the titles and artists that voted for each track.
+        model: the recommender that answers, the current one if None; see `recommender_as_of`.
         load_encoder: loads an exported encoder from its folder, `encoder.load_export` if None.
 
     Raises:
@@ -118,8 +133,10 @@ def recommend(
         NotReadyError: no titles are embedded yet.
         EncoderError: the title is unseen and the encoder's files are gone.
     """
-    query = _read_title(connection, title, load_encoder)
+    query = _read_title(connection, title, load_encoder, model)
     given = {
+        "title": query.name,
+        "model": query.model,
         "vector": query.vector,
         "n": n,
         "method": method,
@@ -151,12 +168,13 @@ def similar_titles(
     title: str,
     n: int = 10,
     *,
+    model: int | None = None,
     load_encoder: "Callable[[Path], Encoder] | None" = None,
 ) -> list[SimilarTitle]:
     """The titles nearest to a title, itself apart; raises as `recommend` does."""
-    query = _read_title(connection, title, load_encoder)
+    query = _read_title(connection, title, load_encoder, model)
     with connection.cursor(row_factory=class_row(SimilarTitle)) as cursor:
-        return cursor.execute(NEAREST, {"vector": query.vector, "title": query.name, "n": n}).fetchall()
+        return cursor.execute(NEAREST, {"vector": query.vector, "title": query.name, "n": n, "model": query.model}).fetchall()
 
 
 @dataclass(frozen=True)
@@ -165,23 +183,42 @@ class _Query:
     vector: str
     is_known: bool
     is_stale: bool
+    model: int
 
 
-def _read_title(connection: psycopg.Connection, title: str, load_encoder: "Callable[[Path], Encoder] | None") -> _Query:
+def recommender_as_of(connection: psycopg.Connection, split: str) -> int:
+    """The recommender that was built from the train part of a split.
+
+    Raises:
+        NotReadyError: there is none.
+    """
+    row = connection.execute(MODEL_OF_SPLIT, (split,)).fetchone()
+    if row is None:
+        raise NotReadyError(f"nothing was built from the split {split}: run `recsys titles embed --split {split}`")
+    return int(row[0])
+
+
+def _read_title(
+    connection: psycopg.Connection,
+    title: str,
+    load_encoder: "Callable[[Path], Encoder] | None",
+    model: int | None,
+) -> _Query:
     name = normal_title(title)
     if not name:
         raise UnknownNameError("the title is blank: give a few words")
     if _NOT_TEXT.search(name):
         raise UnknownNameError("the title holds characters that are not text: give a few words")
-    row = connection.execute(CURRENT_MODEL, (name,)).fetchone()
+    row = connection.execute(CURRENT_MODEL, {"title": name, "model": model}).fetchone()
     if row is None:
         raise NotReadyError("no titles are embedded yet: run `recsys titles embed`")
-    folder, is_stale, known_vector = row
+    folder, is_stale, known_vector, model_id = row
     if known_vector is not None:
-        return _Query(name, known_vector, is_known=True, is_stale=is_stale)
+        return _Query(name, known_vector, is_known=True, is_stale=is_stale, model=model_id)
     if load_encoder is None:
         from recsys.titles.encoder import load_export
 
         load_encoder = load_export
     vector = load_encoder(Path(folder)).encode([name])[0]
-    return _Query(name, "[" + ",".join(map(repr, vector.tolist())) + "]", is_known=False, is_stale=is_stale)
+    as_text = "[" + ",".join(map(repr, vector.tolist())) + "]"
+    return _Query(name, as_text, is_known=False, is_stale=is_stale, model=model_id)

@@ -1,18 +1,21 @@
--- The titles nearest to a unit vector by cosine, best first; ties by id.
+-- The titles nearest to a unit vector by cosine, best first, among those that vote in a recommender; ties by id.
 --
--- Up to 5,000 titles every vector is compared. Above that the model's HNSW index answers, with ef_search well over the
--- rows wanted (at pgvector's default of 40 at most 40 rows come back); should it bring fewer rows than asked for, every
--- vector is compared after all. A partial index cannot serve a parameter, so the statement is planned with the
--- model's id.
+-- Up to 5,000 titles every vector is compared. Above that the encoder's HNSW index answers, with ef_search well over the
+-- rows wanted (at pgvector's default of 40 at most 40 rows come back), going on until enough of the titles found vote;
+-- should it bring fewer rows than asked for, every vector is compared after all. A partial index cannot serve a
+-- parameter, so the statement is planned with the encoder's id.
 CREATE OR REPLACE FUNCTION nearest_titles(query vector, k integer DEFAULT 50, model bigint DEFAULT NULL)
 RETURNS TABLE (title_id bigint, similarity real)
 LANGUAGE plpgsql STABLE ROWS 100
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-  chosen bigint := coalesce(model, current_model('title-encoder'));
-  dimension integer := (SELECT m.dimension FROM model AS m WHERE m.id = chosen);
+  chosen bigint := coalesce(model, current_model('title-recommender'));
+  encoder bigint := (SELECT (m.config ->> 'encoder')::bigint FROM model AS m
+                      WHERE m.id = chosen AND m.kind = 'title-recommender');
+  dimension integer := (SELECT m.dimension FROM model AS m WHERE m.id = encoder);
   own_search text := current_setting('hnsw.ef_search', true);
+  own_scan text := current_setting('hnsw.iterative_scan', true);
   ids bigint[];
   similarities real[];
 BEGIN
@@ -26,14 +29,18 @@ BEGIN
     RAISE EXCEPTION 'title model % has % dimensions, the query has %', chosen, dimension, vector_dims(query)
       USING ERRCODE = 'data_exception';
   END IF;
-  IF to_regclass(format('title_embedding_hnsw_%s', chosen)) IS NOT NULL THEN
-    PERFORM set_config('hnsw.ef_search', least(greatest(2 * k, 100), 1000)::text, true);
+  IF to_regclass(format('title_embedding_hnsw_%s', encoder)) IS NOT NULL THEN
+    PERFORM set_config('hnsw.ef_search', least(greatest(2 * k, 100), 1000)::text, true),
+            set_config('hnsw.iterative_scan', 'strict_order', true);
     EXECUTE format(
       'SELECT array_agg(title_id), array_agg(similarity) FROM (SELECT e.title_id,'
       ' least(-(e.embedding::vector(%1$s) <#> $1), 1)::real AS similarity FROM title_embedding AS e'
-      ' WHERE e.model_id = %2$s ORDER BY e.embedding::vector(%1$s) <#> $1 LIMIT $2) AS found', dimension, chosen)
+      ' WHERE e.model_id = %2$s'
+      ' AND EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = %3$s AND p.title_id = e.title_id)'
+      ' ORDER BY e.embedding::vector(%1$s) <#> $1 LIMIT $2) AS found', dimension, encoder, chosen)
       INTO ids, similarities USING query, k;
-    PERFORM set_config('hnsw.ef_search', coalesce(own_search, '40'), true);
+    PERFORM set_config('hnsw.ef_search', coalesce(own_search, '40'), true),
+            set_config('hnsw.iterative_scan', coalesce(own_scan, 'off'), true);
   END IF;
   IF coalesce(cardinality(ids), 0) >= k THEN
     RETURN QUERY SELECT unnest(ids), unnest(similarities);
@@ -41,7 +48,8 @@ BEGIN
     RETURN QUERY
       SELECT e.title_id, least(-(e.embedding <#> query), 1)::real
         FROM title_embedding AS e
-       WHERE e.model_id = chosen
+       WHERE e.model_id = encoder
+         AND EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = chosen AND p.title_id = e.title_id)
        ORDER BY e.embedding <#> query, e.title_id
        LIMIT k;
   END IF;

@@ -7,5 +7,5 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 SET search_path FROM CURRENT
 AS $$
-  SELECT v.* FROM title_vector(normal_title($1)) AS q, LATERAL vote(q, $2) AS v WHERE q IS NOT NULL
+  SELECT v.* FROM title_vector(normal_title($1)) AS q, LATERAL vote(q, $2, title_text => $1) AS v WHERE q IS NOT NULL
 $$;

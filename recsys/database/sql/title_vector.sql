@@ -1,11 +1,12 @@
 -- The stored unit vector of a title that is already known (normalised as `title.name` is); NULL for an unseen one.
+-- `model` is a recommender.
 CREATE OR REPLACE FUNCTION title_vector(title text, model bigint DEFAULT NULL) RETURNS vector
 LANGUAGE sql STABLE
 SET search_path FROM CURRENT
 AS $$
   SELECT e.embedding
     FROM title AS t
-    JOIN title_embedding AS e
-      ON e.title_id = t.id AND e.model_id = coalesce(title_vector.model, current_model('title-encoder'))
+    JOIN model AS m ON m.id = coalesce(title_vector.model, current_model('title-recommender'))
+    JOIN title_embedding AS e ON e.title_id = t.id AND e.model_id = (m.config ->> 'encoder')::bigint
    WHERE t.name = title_vector.title
 $$;

@@ -1,14 +1,16 @@
 -- Tracks for a query vector, best first, ties by the track's id.
 --
--- method 'soft': the nearest titles vote with their profiles, a song once, as its most held track (soft_ballot);
+-- method 'soft': the nearest titles vote with their profiles, and the artists whom `title_text` names with theirs, a song
+-- once, as its most held track (soft_ballot): scores are shares of all votes;
 -- method 'seed': the tracks of the 50 nearest playlists are counted, as the paper does (seed_ballot).
+-- What is not given is as it was fitted by `recsys titles tune` (the model's parameters), or else our default.
 -- Filters act before the cut: songs and artists (in any role) that must not appear, and at most `max_per_artist`
 -- songs of one main artist.
 CREATE OR REPLACE FUNCTION vote(
-  query vector, n integer DEFAULT 10, method text DEFAULT 'soft', titles integer DEFAULT 100,
-  temperature real DEFAULT 0.2, smoothing real DEFAULT 0.3, heard integer DEFAULT 200,
+  query vector, n integer DEFAULT 10, method text DEFAULT 'soft', titles integer DEFAULT NULL,
+  temperature real DEFAULT NULL, smoothing real DEFAULT NULL, heard integer DEFAULT NULL,
   exclude_songs bigint[] DEFAULT '{}', exclude_artists bigint[] DEFAULT '{}', max_per_artist integer DEFAULT NULL,
-  model bigint DEFAULT NULL
+  model bigint DEFAULT NULL, title_text text DEFAULT NULL
 )
 RETURNS TABLE (
   rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
@@ -20,7 +22,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-  chosen bigint := coalesce(model, current_model('title-encoder'));
+  chosen bigint := coalesce(model, current_model('title-recommender'));
   has_exclusions boolean;
 BEGIN
   IF method IS NULL OR method NOT IN ('soft', 'seed') THEN
@@ -37,7 +39,8 @@ BEGIN
   RETURN QUERY
   WITH ballot AS MATERIALIZED (
     SELECT b.track, b.score, b.voters
-      FROM (SELECT * FROM soft_ballot(query, titles, temperature, smoothing, heard, chosen) WHERE method = 'soft'
+      FROM (SELECT * FROM soft_ballot(query, titles, temperature, smoothing, heard, chosen, title_text)
+             WHERE method = 'soft'
             UNION ALL
             SELECT * FROM seed_ballot(query, chosen) WHERE method = 'seed') AS b
      WHERE NOT has_exclusions

@@ -1,0 +1,22 @@
+-- Titles spelt like a title: by character trigrams, or by the symbols that they share where a title has no letters
+-- (emoji). similarity = spelling * likeness, so that it can stand beside a cosine; `spelling` is a parameter of the
+-- vote. For `voters`, which sets the search path.
+CREATE OR REPLACE FUNCTION spelt_titles(title text, model bigint, k integer DEFAULT 20)
+RETURNS TABLE (title_id bigint, similarity real)
+LANGUAGE sql STABLE ROWS 20
+AS $$
+  SELECT l.id, (vote_parameter(spelt_titles.model, 'spelling') * l.likeness)::real
+    FROM (SELECT t.id, similarity(t.name, normal_title(spelt_titles.title)) AS likeness
+            FROM title AS t
+           WHERE t.name % normal_title(spelt_titles.title)
+           UNION ALL
+          SELECT t.id, cardinality(s.shared)::real / greatest(length(t.name), 1)
+            FROM title AS t,
+                 LATERAL (SELECT array_agg(c) AS shared FROM (SELECT DISTINCT c FROM regexp_split_to_table(
+                            regexp_replace(spelt_titles.title, '[[:space:]\uFE0F\u200D]', '', 'g'), '') AS c) AS x
+                           WHERE position(x.c IN t.name) > 0) AS s
+           WHERE show_trgm(normal_title(spelt_titles.title)) = '{}' AND cardinality(s.shared) > 0) AS l
+   WHERE EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = spelt_titles.model AND p.title_id = l.id)
+   ORDER BY l.likeness DESC, l.id
+   LIMIT k
+$$;
