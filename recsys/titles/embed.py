@@ -8,11 +8,12 @@ import psycopg
 
 from recsys.config import Settings
 from recsys.database import connect, copy_vectors, require_migrated, translated_errors, writer_lock
-from recsys.errors import NotReadyError, UnknownNameError
+from recsys.errors import NotReadyError
 from recsys.registry import ModelFacts, make_current, register_model
 from recsys.titles.encoder import Encoder, prepare_encoder
 from recsys.titles.profiles import build_index, build_profiles
 from recsys.titles.smoothing import Smoothing
+from recsys.titles.splits import split_id
 
 BATCH = 2048
 
@@ -77,7 +78,7 @@ def embed_titles(
         require_migrated(connection)
         if connection.execute("SELECT FROM playlist WHERE title_id IS NOT NULL LIMIT 1").fetchone() is None:
             raise NotReadyError("there are no playlist titles to embed: load some with `recsys ingest`")
-        split_id = None if split is None else find_split(connection, split)
+        part_of = None if split is None else split_id(connection, split)
         connection.commit()
         progress("preparing the encoder", 0, 0)
         encoder = prepare_encoder(encoder_name or settings.encoder, settings.models_folder)
@@ -88,11 +89,11 @@ def embed_titles(
             )
             embedded = _embed(connection, encoder, encoder_id, progress)
             has_index = build_index(connection, encoder_id)
-            model_id, smoothing = _register_recommender(settings, connection, encoder, encoder_id, split_id)
+            model_id, smoothing = _register_recommender(settings, connection, encoder, encoder_id, part_of)
             profiles = build_profiles(
                 connection,
                 model_id,
-                split=split_id,
+                split=part_of,
                 smoothing=smoothing,
                 progress=lambda done, of: progress("building title profiles", done, of),
             )
@@ -105,18 +106,6 @@ def embed_titles(
             connection.commit()
     there = (int(row[0]) if row else 0) - embedded
     return EmbedSummary(model_id, encoder.name, encoder.dimension, split, embedded, there, profiles, has_index)
-
-
-def find_split(connection: psycopg.Connection, name: str) -> int:
-    """The id of a split.
-
-    Raises:
-        UnknownNameError: there is none of this name.
-    """
-    row = connection.execute("SELECT id FROM split WHERE name = %s", (name,)).fetchone()
-    if row is None:
-        raise UnknownNameError(f"there is no split {name}: make it with `recsys titles split {name}`")
-    return int(row[0])
 
 
 def _register_recommender(

@@ -13,7 +13,7 @@ from scipy import sparse
 from recsys.database import copy_rows, read_integers
 from recsys.errors import NotReadyError
 from recsys.names import name_key
-from recsys.titles.smoothing import Profiles, Smoothing, smoothed_profiles
+from recsys.titles.smoothing import DEFAULT, Profiles, Smoothing, smoothed_profiles
 
 EXACT_SCAN_LIMIT = 5_000
 """Vectors up to which comparing all of them is fast enough, and exact."""
@@ -91,7 +91,8 @@ def read_entries(connection: psycopg.Connection, split: int | None = None) -> En
 def _most_held(connection: psycopg.Connection, song: Ids, track: Ids, song_ids: Ids) -> Ids:
     tracks, first, held = np.unique(track, return_index=True, return_counts=True)
     without_uri = {
-        row[0] for row in connection.execute("SELECT id FROM track WHERE uri IS NULL AND id = ANY(%s)", (tracks.tolist(),))
+        row[0]
+        for row in connection.execute("SELECT id FROM track WHERE uri IS NULL AND id = ANY(%s)", (tracks.tolist(),))
     }
     has_no_uri = np.fromiter((t in without_uri for t in tracks.tolist()), dtype=bool, count=len(tracks))
     order = np.lexsort((tracks, has_no_uri, -held, song[first]))
@@ -136,13 +137,13 @@ def artist_votes(
         tracks: songs that are kept.
     """
     shape = (len(entries.song_ids), len(artists))
-    credits = sparse.coo_matrix((np.ones(len(song_artists[0]), np.float32), song_artists), shape=shape).tocsr()
-    credits.data[:] = 1
+    credited = sparse.coo_matrix((np.ones(len(song_artists[0]), np.float32), song_artists), shape=shape).tocsr()
+    credited.data[:] = 1
     lists = len(entries.playlist_ids)
     held = sparse.coo_matrix(
         (np.ones(len(entries.songs), np.float32), (entries.playlists, entries.songs)), shape=(lists, shape[0])
     ).tocsr()
-    by_artist = (held @ credits).tocsr()
+    by_artist = (held @ credited).tocsr()
     lengths = np.maximum(np.diff(held.indptr), 1)
     shares = by_artist.multiply(1 / lengths[:, None]).tocsr()
     per_title = sparse.coo_matrix(
@@ -170,15 +171,13 @@ def artist_votes(
     for kind in (has_several_words, ~has_several_words):
         prior[kind] = sums[kind].sum() / max(sizes[kind].sum(), 1)
     meant = (sums + PRIOR_PLAYLISTS * prior) / (sizes + PRIOR_PLAYLISTS)
-    songs_of = credits.tocsc()
+    songs_of = credited.tocsc()
     votes = []
     for key, place in place_of.items():
         songs = songs_of.indices[songs_of.indptr[place] : songs_of.indptr[place + 1]].astype(np.int64)
         best = songs[np.lexsort((songs, -holders[songs]))][:tracks]
         weights = (holders[best] / holders[songs].sum()).astype(np.float32)
-        votes.append(
-            ArtistVote(artists[place][0], key, int(in_playlists[place]), float(meant[place]), best, weights)
-        )
+        votes.append(ArtistVote(artists[place][0], key, int(in_playlists[place]), float(meant[place]), best, weights))
     return votes
 
 
@@ -198,7 +197,7 @@ def build_profiles(
     model_id: int,
     *,
     split: int | None = None,
-    smoothing: Smoothing = Smoothing(),
+    smoothing: Smoothing = DEFAULT,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> int:
     """Build a recommender's profiles anew, the old ones answer until the commit; returns how many titles have one.
@@ -256,8 +255,8 @@ def _artist_votes(connection: psycopg.Connection, entries: Entries, tracks: int)
     artist_ids, places = np.unique(artist, return_inverse=True)
     query = "SELECT id, key, name FROM artist WHERE id = ANY(%s) ORDER BY id"
     artists = connection.execute(query, (artist_ids.tolist(),)).fetchall()
-    credits = (np.searchsorted(entries.song_ids, song), places)
-    return artist_votes(entries, artists, credits, [names[t] for t in entries.title_ids.tolist()], tracks)
+    song_artists = (np.searchsorted(entries.song_ids, song), places)
+    return artist_votes(entries, artists, song_artists, [names[t] for t in entries.title_ids.tolist()], tracks)
 
 
 def build_index(connection: psycopg.Connection, encoder_id: int, limit: int = EXACT_SCAN_LIMIT) -> bool:

@@ -35,6 +35,8 @@ class Smoothing:
     """Tracks that a profile keeps, the heaviest first."""
 
 
+DEFAULT = Smoothing()
+
 KERNEL_SONGS = 200
 """Songs of a title that are compared, its most held ones: what is beyond them changes little and costs most."""
 
@@ -79,12 +81,9 @@ def smoothed_profiles(
         mixed = (mixed + heard).tocsr()
         rows = low_rank.rows(block) if low_rank is not None else None
         for place, title in enumerate(range(block.start, block.stop)):
-            found, values = _row(mixed, place)
-            if alone[place]:
-                values = values / values.sum()
+            found, values = _row(mixed, place, 2 * options.tracks, is_alone=bool(alone[place]))
             if rows is not None and low_rank is not None and rows[place].any():
-                dense = rows[place]
-                found, values = _mixed(found, values, low_rank.songs, dense, options)
+                found, values = _mixed(found, values, low_rank.songs, rows[place], options)
             best = np.lexsort((popular[found], -values.astype(np.float32)))[: options.tracks]
             songs.append(found[best])
             weights.append((values[best] * mass[title]).astype(np.float32))
@@ -93,9 +92,18 @@ def smoothed_profiles(
     return Profiles(np.array(starts), np.concatenate(songs), np.concatenate(weights))
 
 
-def _row(matrix: Counts, place: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _row(
+    matrix: Counts, place: int, kept: int, *, is_alone: bool
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The heaviest entries of a row of mass 1; a title without like titles has its own part only, scaled to 1."""
     own = slice(matrix.indptr[place], matrix.indptr[place + 1])
-    return matrix.indices[own].astype(np.int64), matrix.data[own].astype(np.float64)
+    songs, values = matrix.indices[own].astype(np.int64), matrix.data[own].astype(np.float64)
+    if is_alone:
+        values = values / values.sum()
+    if len(values) > kept:
+        heavy = values >= np.partition(values, len(values) - kept)[len(values) - kept]
+        songs, values = songs[heavy], values[heavy]
+    return songs, values
 
 
 def _mixed(
@@ -113,7 +121,7 @@ def _mixed(
         [values * (1 - options.low_rank_share), dense[kept].astype(np.float64) * options.low_rank_share]
     )
     distinct, inverse = np.unique(both, return_inverse=True)
-    return distinct, np.bincount(inverse, all_values)
+    return distinct, np.bincount(inverse, all_values).astype(np.float64)
 
 
 def _unit_rows(matrix: Counts) -> Counts:
@@ -157,7 +165,7 @@ class _LowRank:
     """Reconstructs rows of the counts from a truncated SVD of their unit rows."""
 
     def __init__(self, counts: Counts, holders: npt.NDArray[Any], options: Smoothing) -> None:
-        from sklearn.utils.extmath import randomized_svd
+        from scipy.sparse.linalg import svds
 
         titles_with = np.asarray((counts > 0).sum(axis=0)).ravel()
         several = np.flatnonzero(titles_with > 1)
@@ -168,7 +176,7 @@ class _LowRank:
             return
         damped = np.maximum(holders, 1) ** -options.damping
         units = (_unit_rows(counts) @ sparse.diags(damped)).tocsc()[:, self.songs].tocsr().astype(np.float32)
-        left, values, right = randomized_svd(units, rank, n_iter=4, random_state=0)
+        left, values, right = svds(units, k=rank, v0=np.ones(min(units.shape)))
         self._left = (left * values).astype(np.float32)
         self._right = (right / damped[self.songs]).astype(np.float32)
 
