@@ -1,12 +1,16 @@
 -- The stored unit vector of a title that is already known (normalised as `title.name` is); NULL for an unseen one.
--- `model` is a recommender.
+-- `model` is a recommender. Not in SQL: the planner would ask for the current model even where one is named.
 CREATE OR REPLACE FUNCTION title_vector(title text, model bigint DEFAULT NULL) RETURNS vector
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
-  SELECT e.embedding
-    FROM title AS t
-    JOIN model AS m ON m.id = coalesce(title_vector.model, current_model('title-recommender'))
-    JOIN title_embedding AS e ON e.title_id = t.id AND e.model_id = (m.config ->> 'encoder')::bigint
-   WHERE t.name = title_vector.title
+DECLARE
+  chosen bigint := coalesce(model, current_model('title-recommender'));
+BEGIN
+  RETURN (SELECT e.embedding
+            FROM title AS t
+            JOIN model AS m ON m.id = chosen
+            JOIN title_embedding AS e ON e.title_id = t.id AND e.model_id = (m.config ->> 'encoder')::bigint
+           WHERE t.name = title_vector.title);
+END
 $$;
