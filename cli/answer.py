@@ -82,7 +82,9 @@ def recommend(
             max_per_artist=max_per_artist,
         )
         model = model_as_of(connection, as_of)
-        answer = recommend_tracks(connection, title, n, method=vote.value, filters=filters, explain=explain, model=model)
+        answer = recommend_tracks(
+            connection, title, n, method=vote.value, filters=filters, explain=explain, model=model
+        )
     if answer.is_stale:
         output.note("lists were loaded since the profiles were built: run `recsys titles embed` to count them in")
     if _wrote_file(answer.tracks, form, out, name=title, as_json=as_json):

@@ -174,7 +174,9 @@ def similar_titles(
     """The titles nearest to a title, itself apart; raises as `recommend` does."""
     query = _read_title(connection, title, load_encoder, model)
     with connection.cursor(row_factory=class_row(SimilarTitle)) as cursor:
-        return cursor.execute(NEAREST, {"vector": query.vector, "title": query.name, "n": n, "model": query.model}).fetchall()
+        return cursor.execute(
+            NEAREST, {"vector": query.vector, "title": query.name, "n": n, "model": query.model}
+        ).fetchall()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 --
 -- share = artist * meant * (words of the name / words of the title), scaled so that all artists together have at most
 -- .9; `artist` is a parameter of the vote. The key is that of recsys.names for names of plain letters and digits.
-CREATE OR REPLACE FUNCTION named_artists(title text, model bigint)
+CREATE OR REPLACE FUNCTION named_artists(title text, model bigint, artist double precision)
 RETURNS TABLE (
   artist_id bigint, similarity real, playlists integer, share double precision, track_ids integer[], weights real[]
 )
@@ -25,7 +25,7 @@ AS $$
       FROM run AS r JOIN artist_profile AS p ON p.model_id = named_artists.model AND p.key = r.key
   ), named AS (
     SELECT DISTINCT ON (f.artist_id) f.*,
-           vote_parameter(named_artists.model, 'artist') * f.meant * (f.last - f.first + 1) / f.words AS share
+           named_artists.artist * f.meant * (f.last - f.first + 1) / f.words AS share
       FROM found AS f
      WHERE NOT EXISTS (SELECT FROM found AS o
                         WHERE o.first <= f.first AND o.last >= f.last AND o.last - o.first > f.last - f.first)

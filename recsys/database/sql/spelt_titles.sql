@@ -1,11 +1,11 @@
 -- Titles spelt like a title: by character trigrams, or by the symbols that they share where a title has no letters
 -- (emoji). similarity = spelling * likeness, so that it can stand beside a cosine; `spelling` is a parameter of the
 -- vote. For `voters`, which sets the search path.
-CREATE OR REPLACE FUNCTION spelt_titles(title text, model bigint, k integer DEFAULT 20)
+CREATE OR REPLACE FUNCTION spelt_titles(title text, model bigint, spelling double precision, k integer DEFAULT 20)
 RETURNS TABLE (title_id bigint, similarity real)
 LANGUAGE sql STABLE ROWS 20
 AS $$
-  SELECT l.id, (vote_parameter(spelt_titles.model, 'spelling') * l.likeness)::real
+  SELECT l.id, (spelt_titles.spelling * l.likeness)::real
     FROM (SELECT t.id, similarity(t.name, normal_title(spelt_titles.title)) AS likeness
             FROM title AS t
            WHERE t.name % normal_title(spelt_titles.title)

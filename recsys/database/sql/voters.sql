@@ -18,24 +18,21 @@ LANGUAGE plpgsql STABLE ROWS 100
 AS $$
 #variable_conflict use_column
 DECLARE
-  k integer := coalesce(titles, vote_parameter(model, 'titles'));
-  t double precision := coalesce(temperature, vote_parameter(model, 'temperature'));
-  b double precision := coalesce(smoothing, vote_parameter(model, 'smoothing'));
-  h double precision := coalesce(heard, vote_parameter(model, 'heard'));
-  left_over double precision := 1;
+  fitted jsonb := vote_parameters(model);
+  k integer := coalesce(titles, (fitted ->> 'titles')::integer);
+  t double precision := coalesce(temperature, (fitted ->> 'temperature')::double precision);
+  b double precision := coalesce(smoothing, (fitted ->> 'smoothing')::double precision);
+  h double precision := coalesce(heard, (fitted ->> 'heard')::double precision);
 BEGIN
-  IF title IS NOT NULL THEN
-    RETURN QUERY
-      SELECT NULL::bigint, a.artist_id, a.similarity, a.playlists, a.share, a.track_ids, a.weights
-        FROM named_artists(title, model) AS a;
-    left_over := 1 - (SELECT coalesce(sum(a.share), 0) FROM named_artists(title, model) AS a);
-  END IF;
   RETURN QUERY
-    WITH found AS MATERIALIZED (
+    WITH named AS MATERIALIZED (
+      SELECT * FROM named_artists(title, model, (fitted ->> 'artist')::double precision) WHERE title IS NOT NULL
+    ), found AS (
       SELECT f.title_id, max(f.similarity) AS similarity
         FROM (SELECT * FROM nearest_titles(query, k, model)
               UNION ALL
-              SELECT * FROM spelt_titles(title, model) WHERE title IS NOT NULL) AS f
+              SELECT * FROM spelt_titles(title, model, (fitted ->> 'spelling')::double precision)
+               WHERE title IS NOT NULL) AS f
        GROUP BY f.title_id
     ), near AS MATERIALIZED (
       SELECT f.title_id, f.similarity, p.playlists, f.nearness / power(p.playlists, b) AS weight,
@@ -44,11 +41,14 @@ BEGIN
                      exp(greatest((f.similarity - max(f.similarity) OVER ()) / t, -700)) AS nearness
                 FROM found AS f) AS f
         JOIN title_profile AS p ON p.model_id = model AND p.title_id = f.title_id
-    ), mass AS (
-      SELECT sum(n.weight * (SELECT sum(w) FROM unnest(n.weights) AS w)) AS whole FROM near AS n
+    ), scale AS (
+      SELECT (1 - coalesce((SELECT sum(a.share) FROM named AS a), 0))
+             / nullif(sum(n.weight * (SELECT sum(w) FROM unnest(n.weights) AS w)), 0) AS factor
+        FROM near AS n
     )
-    SELECT n.title_id, NULL::bigint, n.similarity, n.playlists, n.weight * left_over / nullif(mass.whole, 0),
-           n.track_ids, n.weights
-      FROM near AS n CROSS JOIN mass;
+    SELECT NULL::bigint, a.artist_id, a.similarity, a.playlists, a.share, a.track_ids, a.weights FROM named AS a
+     UNION ALL
+    SELECT n.title_id, NULL, n.similarity, n.playlists, n.weight * scale.factor, n.track_ids, n.weights
+      FROM near AS n CROSS JOIN scale;
 END
 $$;

@@ -1,0 +1,8 @@
+-- The parameters of a recommender's vote: as they were fitted by `recsys titles tune`, or else our defaults.
+CREATE OR REPLACE FUNCTION vote_parameters(model bigint) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path FROM CURRENT
+AS $$
+  SELECT '{"titles": 100, "temperature": 0.2, "smoothing": 0.3, "heard": 500, "artist": 2.0, "spelling": 0.8}'::jsonb
+         || coalesce((SELECT m.config -> 'parameters' FROM model AS m WHERE m.id = vote_parameters.model), '{}')
+$$;
