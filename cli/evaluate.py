@@ -101,10 +101,9 @@ def _print_trials(trials: "list[Trial]", *, as_json: bool) -> None:
 
 
 def _write_report(file: Path, split: str, part: str) -> None:
-    from recsys.evaluation.report import html_report, markdown_report
-
     from recsys.config import load_settings
     from recsys.database import connect, translated_errors
+    from recsys.evaluation.report import html_report, markdown_report
     from recsys.evaluation.results import leaderboard
 
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:

@@ -2,9 +2,14 @@
 
 import typer
 
-from . import output
+from . import challenge, clusters, output
 
 app = typer.Typer(help="The title recommender: embed.", no_args_is_help=True)
+app.command("cluster")(clusters.cluster)
+app.command("clean")(clusters.clean)
+app.command("split")(clusters.split)
+app.command("challenge")(challenge.challenge)
+app.command("verify")(challenge.verify)
 
 
 @app.command()
@@ -40,3 +45,37 @@ def embed(
         ("search", "HNSW index" if summary.has_index else "exact scan"),
     ]
     output.print_table(output.table(("embedded", "left"), ("", "left")), rows)
+
+
+@app.command()
+def tune(
+    split: str = typer.Option("clean", metavar="NAME", help="The split whose validation part decides."),
+    limit: int | None = typer.Option(None, min=1, metavar="COUNT", help="So many validation playlists at most."),
+    profiles: bool = typer.Option(True, help="Also fit how profiles are smoothed: each trial builds them anew."),
+    as_json: bool = output.JSON,
+) -> None:
+    """Fit the vote's parameters on validation.
+
+    They are kept with every recommender of the same encoder; run `recsys titles embed` afterwards.
+    """
+    from recsys.config import load_settings
+    from recsys.evaluation.titles import validation_score
+    from recsys.titles.tuning import tune_titles
+
+    settings = load_settings()
+    with output.progress() as bar:
+        task = bar.add_task("trials", total=None)
+
+        def show(step: str, done: int, of: int) -> None:
+            bar.update(task, description=step, completed=done, total=of)
+
+        score = validation_score(settings, split, limit)
+        summary = tune_titles(settings, split, score, profiles=profiles, progress=show)
+    if as_json:
+        output.print_json([summary])
+        return
+    made = output.table(("parameter", "left"), ("value", "right"), ("score", "right"), ("", "left"))
+    output.print_table(
+        made, [(t.name, f"{t.value:g}", f"{t.score:.5f}", "better" if t.is_better else "") for t in summary.trials]
+    )
+    output.note(f"score {summary.before:.5f} before, {summary.after:.5f} after; now run `recsys titles embed`")

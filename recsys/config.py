@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.errors import SettingsError
@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     """Sentence encoder: a hub name or a folder in sentence-transformers layout."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where networks run."""
+    llm_url: str | None = None
+    """Base of an OpenAI-compatible endpoint, with its version: https://host/v1."""
+    llm_model: str | None = None
+    """What the endpoint calls the language model."""
+    llm_key: SecretStr | None = None
+    """Sent as a bearer token; None for an endpoint that asks for none."""
 
     @field_validator("database_url")
     @classmethod
@@ -47,6 +53,13 @@ class Settings(BaseSettings):
         if not url.startswith("postgresql://"):
             raise ValueError("must start with postgresql:// or postgres://")
         return url
+
+    @field_validator("llm_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"https?://[^/\s]", value):
+            raise ValueError("must start with http:// or https://, for example https://host/v1")
+        return value
 
     @field_validator("db_schema")
     @classmethod

@@ -348,7 +348,9 @@ class Clustering(Table):
     """One clustering of playlists by the content of their tracks' titles; `split_id` says on whose train part."""
 
     __tablename__ = "clustering"
-    __table_args__ = (Index("clustering_one_current_key", "is_current", unique=True, postgresql_where=text("is_current")),)
+    __table_args__ = (
+        Index("clustering_one_current_key", "is_current", unique=True, postgresql_where=text("is_current")),
+    )
 
     id: Mapped[int] = _own_id()
     encoder_name: Mapped[str]

@@ -72,34 +72,31 @@ def smoothed_profiles(
     low_rank = _LowRank(counts, holders, options) if options.low_rank_share > 0 else None
     starts, songs, weights = [0], [], []
     for block, kernel in _kernel_blocks(counts, options):
-        own = counts[block]
-        mixed = own.multiply((1 - options.kernel_share) / mass[block][:, None]).tocsr()
         heard = kernel @ counts
         heard_mass = np.asarray(heard.sum(axis=1)).ravel()
         alone = heard_mass == 0
         heard = heard.multiply((options.kernel_share / np.where(alone, 1, heard_mass))[:, None]).tocsr()
-        mixed = (mixed + heard).tocsr()
+        own_share = np.where(alone, 1, 1 - options.kernel_share)
+        mixed = (counts[block].multiply((own_share / mass[block])[:, None]) + heard).tocsr()
         rows = low_rank.rows(block) if low_rank is not None else None
         for place, title in enumerate(range(block.start, block.stop)):
-            found, values = _row(mixed, place, 2 * options.tracks, is_alone=bool(alone[place]))
+            found, values = _row(mixed, place, 2 * options.tracks)
             if rows is not None and low_rank is not None and rows[place].any():
                 found, values = _mixed(found, values, low_rank.songs, rows[place], options)
-            best = np.lexsort((popular[found], -values.astype(np.float32)))[: options.tracks]
+            weighed = (values * mass[title]).astype(np.float32)
+            best = np.lexsort((popular[found], -weighed))[: options.tracks]
+            best = best[weighed[best] > 0]
             songs.append(found[best])
-            weights.append((values[best] * mass[title]).astype(np.float32))
+            weights.append(weighed[best])
             starts.append(starts[-1] + len(best))
         progress(block.stop, counts.shape[0])
     return Profiles(np.array(starts), np.concatenate(songs), np.concatenate(weights))
 
 
-def _row(
-    matrix: Counts, place: int, kept: int, *, is_alone: bool
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The heaviest entries of a row of mass 1; a title without like titles has its own part only, scaled to 1."""
+def _row(matrix: Counts, place: int, kept: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The heaviest entries of a row."""
     own = slice(matrix.indptr[place], matrix.indptr[place + 1])
     songs, values = matrix.indices[own].astype(np.int64), matrix.data[own].astype(np.float64)
-    if is_alone:
-        values = values / values.sum()
     if len(values) > kept:
         heavy = values >= np.partition(values, len(values) - kept)[len(values) - kept]
         songs, values = songs[heavy], values[heavy]

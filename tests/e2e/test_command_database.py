@@ -21,6 +21,8 @@ COMMANDS = (
     "doctor",
     *("similar", "similar track", "similar title"),
     *("titles", "titles embed"),
+    *("titles cluster", "titles clean", "titles split"),
+    *("titles challenge", "titles verify"),
     *("db", "db upgrade", "db status", "db start", "db stop", "db remove", "db url", "db psql"),
 )
 

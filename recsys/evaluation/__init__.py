@@ -1,0 +1,1 @@
+"""Recommenders measured: metrics, stored results, reports, baselines."""
