@@ -66,7 +66,7 @@ def smoothed_profiles(
         progress: called with titles done and all titles.
     """
     holders = np.asarray(counts.sum(axis=0)).ravel()
-    mass = np.asarray(counts.sum(axis=1)).ravel()
+    mass = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
     popular = np.empty(counts.shape[1], dtype=np.int64)
     popular[np.lexsort((np.arange(len(holders)), -holders))] = np.arange(len(holders))
     low_rank = _LowRank(counts, holders, options) if options.low_rank_share > 0 else None

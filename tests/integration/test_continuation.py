@@ -228,6 +228,15 @@ def test_tracks_that_nobody_knows_are_passed_over(world: World) -> None:
     assert ballot(world, []) == {}
 
 
+def test_odd_arguments_with_a_meaning_are_answered(world: World) -> None:
+    seeds = some_seeds(world)[2]
+    nothing_named = ", playlists => NULL, sample => NULL, artist_share => NULL"
+    assert ballot(world, seeds, nothing_named) == ballot(world, [*seeds, None]) == ballot(world, seeds)  # type: ignore[list-item]
+    artists_alone = ballot(world, seeds, ", sample => -1")
+    assert artists_alone == ballot(world, seeds, ", playlists => -1") == ballot(world, seeds, ", artist_share => 7")
+    assert 0 < len(artists_alone) < len(ballot(world, seeds))
+
+
 def test_where_no_model_is_named_the_current_one_answers(world: World) -> None:
     seeds = some_seeds(world)[2]
     assert ballot(world, seeds, model=None) == ballot(world, seeds, model=CURRENT)

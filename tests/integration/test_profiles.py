@@ -203,7 +203,7 @@ def test_an_artist_of_one_playlist_does_not_vote() -> None:
 
 
 def test_a_title_means_the_artist_as_far_as_its_playlists_hold_him() -> None:
-    """"ann": one list of hers to a half; "bob mix": one of his whole. Both names are one word, on average 3/4."""
+    """ "ann": one list of hers to a half; "bob mix": one of his whole. Both names are one word, on average 3/4."""
     titles = ["ann", "bob mix", "x"]
     votes = votes_of(titles, [(0, [0, 2]), (1, [1]), (2, [0, 1])], {"Ann": [0], "Bob": [1]})
     assert votes["ann"].meant == pytest.approx((1 / 2 + 2 * 3 / 4) / 3)
@@ -211,7 +211,7 @@ def test_a_title_means_the_artist_as_far_as_its_playlists_hold_him() -> None:
 
 
 def test_names_of_one_word_and_of_several_have_averages_of_their_own() -> None:
-    """"The" is no word: "The Cure" is drawn towards "Love", whom nobody means, and "Lady Gaga" is not."""
+    """ "The" is no word: "The Cure" is drawn towards "Love", whom nobody means, and "Lady Gaga" is not."""
     titles = ["love", "lady gaga", "x"]
     lists = [(0, [3]), (0, [3]), (1, [1]), (2, [0, 1, 2, 4]), (2, [0, 1, 2, 4])]
     artists = {"Love": [0], "Lady Gaga": [1], "The Cure": [2], "Daft Punk": [4]}

@@ -22,13 +22,18 @@ from recsys.errors import NotReadyError, UnknownNameError
 from recsys.names import normal_title
 from recsys.titles import Filters, Recommendation, recommend, similar_titles
 from recsys.titles.profiles import build_index, build_profiles
+from recsys.titles.smoothing import Smoothing
 
 DIMENSION = 8
 CURRENT, INDEXED, CUT = 1, 2, 3
 """Models: vectors that meet each other in ties; any vectors, with an index; the first ones with short profiles."""
 CUT_TRACKS = 4
+ENCODER = 10
+"""What the id of a model's encoder is above its own."""
 HEARD = 200
 """Tracks of the nearest title that are heard; a title that is less near is heard with as many fewer."""
+PARAMETERS = {"heard": HEARD, "spelling": 0, "artist": 0}
+"""Only vectors vote here; test_named.py is about names and spelling."""
 
 Vector = tuple[float, ...]
 
@@ -122,17 +127,20 @@ def world(shared_database: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         exact = exact_vectors(list(titles))
         vectors = {CURRENT: exact, INDEXED: any_vectors(list(titles)), CUT: dict(exact)}
         for model, of_titles in vectors.items():
-            connection.execute(
-                "INSERT INTO model (id, kind, name, dimension, fingerprint, folder, is_current)"
-                " VALUES (%s, 'title-encoder', 'made up', 8, %s, '/nowhere', %s)",
-                (model, str(model), model == CURRENT),
-            )
+            config = {"encoder": ENCODER + model, "split": None, "parameters": PARAMETERS}
+            for kind, number, own in (("encoder", ENCODER + model, {}), ("recommender", model, config)):
+                connection.execute(
+                    "INSERT INTO model (id, kind, name, dimension, fingerprint, folder, is_current, config)"
+                    " VALUES (%s, %s, 'made up', 8, %s, '/nowhere', %s, %s)",
+                    (number, f"title-{kind}", str(model), model == CURRENT, json.dumps(own)),
+                )
             connection.cursor().executemany(
                 "INSERT INTO title_embedding VALUES (%s, %s, %s::vector)",
-                [(model, title, literal(vector)) for title, vector in of_titles.items()],
+                [(ENCODER + model, title, literal(vector)) for title, vector in of_titles.items()],
             )
-            build_profiles(connection, model, **({"tracks": CUT_TRACKS} if model == CUT else {}))
-        assert build_index(connection, INDEXED, limit=0)
+            tracks = CUT_TRACKS if model == CUT else 200
+            build_profiles(connection, model, smoothing=Smoothing(kernel_share=0, low_rank_share=0, tracks=tracks))
+        assert build_index(connection, ENCODER + INDEXED, limit=0)
         [nothing] = [title for title, name in titles.items() if name == "nothing in it"]
         for of_titles in vectors.values():
             del of_titles[nothing]
@@ -186,8 +194,13 @@ def dot(a: Sequence[float], b: Sequence[float]) -> float:
 
 def profiles(world: World, kept: int) -> dict[int, list[tuple[int, int]]]:
     """Title -> (track, playlists that hold its song), the most held first; a song is its most held track."""
-    entries = Counter(track for _, tracks in world.playlists.values() for track in tracks)
-    of_song = Counter(world.song_of[track] for track in entries.elements())
+    entries = Counter(track for title, tracks in world.playlists.values() if title is not None for track in set(tracks))
+    of_song = Counter(
+        song
+        for title, tracks in world.playlists.values()
+        if title is not None
+        for song in {world.song_of[track] for track in tracks}
+    )
     shown: dict[int, int] = {}
     for track in sorted(entries, key=lambda t: (-entries[t], not world.has_uri[t], t)):
         shown.setdefault(world.song_of[track], track)
@@ -196,7 +209,9 @@ def profiles(world: World, kept: int) -> dict[int, list[tuple[int, int]]]:
         if title is not None and tracks:
             holders[title].update({shown[world.song_of[track]] for track in tracks})
     return {
-        title: sorted(counts.items(), key=lambda item: (-item[1], -of_song[world.song_of[item[0]]], item[0]))[:kept]
+        title: sorted(
+            counts.items(), key=lambda item: (-item[1], -of_song[world.song_of[item[0]]], world.song_of[item[0]])
+        )[:kept]
         for title, counts in holders.items()
     }
 
@@ -214,13 +229,15 @@ def soft_votes(
     size = Counter(title for title, _ in world.playlists.values())
     near = [(title, similarity) for title, similarity in nearest(world, query, k, model) if title in profile]
     votes: dict[int, dict[int, float]] = defaultdict(dict)
+    whole = 0.0
     for title, similarity in near:
         distance = float(np.float32(similarity - near[0][1])) / float(np.float32(temperature))
         nearness = math.exp(distance)
         weight = nearness / size[title] ** float(np.float32(smoothing))
         for track, count in profile[title][: math.ceil(HEARD * nearness)]:
             votes[track][title] = count * weight
-    return votes
+            whole += count * weight
+    return {track: {title: part / whole for title, part in parts.items()} for track, parts in votes.items()}
 
 
 def seed_votes(world: World, query: Sequence[float]) -> dict[int, dict[int, float]]:
@@ -259,7 +276,7 @@ def vote(world: World, query: Sequence[float], n: int, options: str = "") -> lis
 
 def assert_same(found: list[tuple[int, float, int]], expected: list[tuple[int, float, int]]) -> None:
     assert [row[0] for row in found] == [row[0] for row in expected]
-    assert [row[1] for row in found] == pytest.approx([row[1] for row in expected], rel=1e-6, abs=1e-6)
+    assert [row[1] for row in found] == pytest.approx([row[1] for row in expected], rel=1e-6, abs=1e-12)
     assert [row[2] for row in found] == [row[2] for row in expected]
 
 
@@ -308,10 +325,11 @@ def test_a_profile_keeps_its_most_held_tracks(world: World) -> None:
         assert_same(vote(world, query, 1000, ", model => 3"), ranked(soft_votes(world, query, model=CUT), 1000))
 
 
-def test_a_title_without_tracks_has_neither_profile_nor_vector(world: World) -> None:
-    for table in ("title_profile", "title_embedding"):
-        rows = world.connection.execute(f"SELECT title_id FROM {table} WHERE model_id = {CURRENT}".encode())
-        assert {title for (title,) in rows} == set(world.titles)
+def test_a_title_without_tracks_has_no_profile_and_does_not_vote(world: World) -> None:
+    rows = world.connection.execute("SELECT title_id FROM title_profile WHERE model_id = %s", (CURRENT,))
+    assert {title for (title,) in rows} == set(world.titles)
+    found = world.connection.execute("SELECT title_id FROM nearest_titles(%s::vector, 1000)", (literal((1.0,) * 8),))
+    assert {title for (title,) in found} == set(world.titles)
     names = world.connection.execute("SELECT name FROM title").fetchall()
     assert ("nothing in it",) in names
 
@@ -420,9 +438,13 @@ def test_shares_of_the_voters_are_their_parts_of_all_weight(world: World) -> Non
         profile = profiles(world, 200)
         assert [row[:2] for row in rows] == [item for item in nearest(world, query, 12) if item[0] in profile]
         sizes = Counter(title for title, _ in world.playlists.values())
-        weights = [math.exp((s - rows[0][1]) / 0.2) / sizes[title] ** 0.3 for title, s, *_ in rows]
-        assert [row[3] for row in rows] == pytest.approx(weights, rel=1e-5)
-        parts = [sizes[row[0]] * weight for row, weight in zip(rows, weights, strict=True)]
+        nearness = [math.exp((s - rows[0][1]) / 0.2) for _, s, *_ in rows]
+        weights = [near / sizes[row[0]] ** 0.3 for row, near in zip(rows, nearness, strict=True)]
+        parts = [
+            weight * sum(count for _, count in profile[row[0]][: math.ceil(HEARD * near)])
+            for row, near, weight in zip(rows, nearness, weights, strict=True)
+        ]
+        assert [row[3] for row in rows] == pytest.approx([weight / sum(parts) for weight in weights], rel=1e-5)
         assert [row[4] for row in rows] == pytest.approx([part / sum(parts) for part in parts], rel=1e-5)
         assert sum(row[4] for row in rows) == pytest.approx(1)
 
@@ -445,7 +467,7 @@ def test_the_index_brings_as_many_rows_as_asked_for_and_the_right_ones(world: Wo
 def test_the_index_is_what_answers(world: World) -> None:
     def scans() -> int:
         world.connection.execute("SELECT pg_stat_force_next_flush()")
-        query = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'title_embedding_hnsw_2'"
+        query = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'title_embedding_hnsw_12'"
         row = world.connection.execute(query).fetchone()
         assert row is not None
         return int(row[0])

@@ -22,6 +22,9 @@ DECLARE
   given bigint[] := ARRAY(SELECT DISTINCT t.id FROM track AS t WHERE t.id = ANY (seeds) ORDER BY t.id);
   sharpness double precision := 2 - 1 / sqrt(greatest(cardinality(given), 1));
 BEGIN
+  playlists := greatest(coalesce(playlists, 1000), 0);
+  sample := greatest(coalesce(sample, 2000), 0);
+  artist_share := least(greatest(coalesce(artist_share, 0.1), 0), 1);
   RETURN QUERY
   WITH holder AS MATERIALIZED (
     SELECT h.playlist_id, 1.0::double precision / (count(*) OVER (PARTITION BY g.track) + 20) AS weight

@@ -11,7 +11,7 @@ LANGUAGE sql STABLE ROWS 100
 SET search_path FROM CURRENT
 AS $$
   SELECT v.title_id, v.artist_id, v.similarity, v.playlists, v.weight,
-         v.weight * (SELECT sum(w) FROM unnest(v.weights) AS w)
+         v.weight * (SELECT sum(w::double precision) FROM unnest(v.weights) AS w)
     FROM voters(query, titles, temperature, smoothing, NULL, coalesce(model, current_model('title-recommender')),
                 title_text) AS v
    ORDER BY v.artist_id IS NULL, v.similarity DESC, v.title_id

@@ -43,7 +43,7 @@ BEGIN
         JOIN title_profile AS p ON p.model_id = model AND p.title_id = f.title_id
     ), scale AS (
       SELECT (1 - coalesce((SELECT sum(a.share) FROM named AS a), 0))
-             / nullif(sum(n.weight * (SELECT sum(w) FROM unnest(n.weights) AS w)), 0) AS factor
+             / nullif(sum(n.weight * (SELECT sum(w::double precision) FROM unnest(n.weights) AS w)), 0) AS factor
         FROM near AS n
     )
     SELECT NULL::bigint, a.artist_id, a.similarity, a.playlists, a.share, a.track_ids, a.weights FROM named AS a
