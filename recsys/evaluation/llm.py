@@ -37,24 +37,19 @@ SELECT DISTINCT ON (q.place) q.place, h.track_id
  ORDER BY q.place, q.reading
 """
 
-# The artist is the one of this key, or where there is none those whose keys are alike; the song is one of theirs whose
-# title is alike and has the same digits. A version that was named must be the song's, without one it may be any.
+# The artist is the one of this key, or where there is none those whose keys are alike from the first two letters on, so
+# that one pass over all artists compares few; the song is one of theirs whose title is alike and has the same digits.
+# A version that was named must be the song's, without one it may be any.
 FUZZY = r"""
 WITH asked AS (
   SELECT * FROM unnest(%(place)s::integer[], %(reading)s::integer[], %(artist)s::text[], %(title)s::text[],
                        %(version)s::text[]) AS q(place, reading, artist, title, version)
 ),
 near_artist AS MATERIALIZED (
-  SELECT q.artist, a.id, a.likeness
-    FROM (SELECT DISTINCT artist FROM asked) AS q,
-         LATERAL (SELECT id, 1 AS likeness FROM artist WHERE key = q.artist
-                   UNION ALL
-                  (SELECT id, similarity(key, q.artist)
-                     FROM artist
-                    WHERE NOT EXISTS (SELECT FROM artist WHERE key = q.artist)
-                      AND similarity(key, q.artist) >= %(alike)s
-                    ORDER BY 2 DESC, id
-                    LIMIT 5)) AS a
+  SELECT q.artist, a.id, similarity(a.key, q.artist) AS likeness
+    FROM (SELECT DISTINCT artist, EXISTS (SELECT FROM artist WHERE key = asked.artist) AS is_known FROM asked) AS q
+    JOIN artist AS a ON left(a.key, 2) = left(q.artist, 2)
+   WHERE CASE WHEN q.is_known THEN a.key = q.artist ELSE similarity(a.key, q.artist) >= %(alike)s END
 )
 SELECT DISTINCT ON (q.place) q.place, h.track_id
   FROM asked AS q

@@ -75,7 +75,7 @@ def test_doctor_finds_nothing_to_do_once_titles_are_embedded(embedded: Command) 
     found = findings(embedded("doctor", "--json"))
     assert {state for state, _, _ in found.values()} == {"good"}
     encoder = embedded.settings["RECSYS_ENCODER"]
-    assert found["title encoder"] == ("good", f"{encoder} (model 1), 4 titles", "")
+    assert found["title encoder"] == ("good", f"{encoder} (model 2), 4 titles", "")
     done = embedded("doctor")
     assert {row[0] for row in cells(done) if len(row) > 1} == {"ok"}
     assert "what to run" not in done.stdout

@@ -41,7 +41,7 @@ def test_from_an_empty_database_to_an_answer(
     recsys = command_over(empty_database, tmp_path)
     done = recsys("db", "upgrade")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "the schema recsys is at revision 0001\n"
+    assert done.stderr == "the schema recsys is at revision 0002\n"
 
     assert cells(recsys("ingest", "mpd", files.slices)) == [
         ["lists read", "4"],
@@ -55,9 +55,10 @@ def test_from_an_empty_database_to_an_answer(
     ]
     [made] = json_lines(recsys("titles", "embed", "--json"))
     assert made == {
-        "model_id": 1,
+        "model_id": 2,
         "encoder": recsys.settings["RECSYS_ENCODER"],
         "dimension": 32,
+        "split": None,
         "embedded": 3,
         "already_there": 0,
         "profiles": 3,
