@@ -15,7 +15,7 @@ SELECT p.oid::int FROM pg_proc AS p WHERE p.pronamespace = 'recsys'::regnamespac
 
 @pytest.fixture
 def with_model(connection: psycopg.Connection) -> psycopg.Connection:
-    """A catalogue of one title with one playlist of one track, embedded in two dimensions by model 1."""
+    """A catalogue of one title with one playlist of one track, embedded in two dimensions for recommender 1."""
     for statement in (
         "INSERT INTO song (id, title, artist, key) VALUES (1, 'Nightcall', 'Kavinsky', 'k')",
         "INSERT INTO track (id, song_id, title) VALUES (1, 1, 'Nightcall')",
@@ -23,9 +23,10 @@ def with_model(connection: psycopg.Connection) -> psycopg.Connection:
         "INSERT INTO playlist (id, source_id, external_id, title_id, name, entries, content_hash)"
         " VALUES (1, 1, 'p', 1, 'Night Drive', 1, 0)",
         "INSERT INTO playlist_track VALUES (1, 0, 1)",
-        "INSERT INTO model (id, kind, name, dimension, fingerprint, folder, is_current)"
-        " VALUES (1, 'title-encoder', 'made up', 2, 'f', '/nowhere', true)",
-        "INSERT INTO title_embedding VALUES (1, 1, '[1,0]')",
+        "INSERT INTO model (id, kind, name, dimension, fingerprint, folder, is_current, config)"
+        " VALUES (2, 'title-encoder', 'made up', 2, 'f', '/nowhere', true, '{}'),"
+        " (1, 'title-recommender', 'made up', 2, 'f', '/nowhere', true, '{\"encoder\": 2, \"split\": null}')",
+        "INSERT INTO title_embedding VALUES (2, 1, '[1,0]')",
         "INSERT INTO title_profile VALUES (1, 1, 1, '{1}', '{1}')",
     ):
         connection.execute(statement.encode())

@@ -32,6 +32,9 @@ BEGIN
   IF temperature <= 0 THEN
     RAISE EXCEPTION 'the temperature must be above 0, not %', temperature USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  IF NOT EXISTS (SELECT FROM model AS m WHERE m.id = chosen AND m.kind = 'title-recommender') THEN
+    RAISE EXCEPTION 'there is no title model %', chosen USING ERRCODE = 'undefined_object';
+  END IF;
   n := greatest(coalesce(n, 10), 0);
   exclude_songs := array_remove(coalesce(exclude_songs, '{}'), NULL);
   exclude_artists := array_remove(coalesce(exclude_artists, '{}'), NULL);
