@@ -33,7 +33,8 @@ class InProcess:
     def __init__(self, connection: psycopg.Connection) -> None:
         rows = connection.execute(
             "SELECT e.title_id, e.embedding::real[], p.track_ids, p.weights, p.playlists FROM title_embedding AS e"
-            " JOIN title_profile AS p USING (model_id, title_id)"
+            " JOIN model AS m ON (m.config ->> 'encoder')::bigint = e.model_id AND m.is_current"
+            " JOIN title_profile AS p ON p.model_id = m.id AND p.title_id = e.title_id"
         ).fetchall()
         self.vectors = np.array([row[1] for row in rows], dtype=np.float32)
         self.tracks = [np.array(row[2]) for row in rows]
@@ -61,7 +62,7 @@ def measure(settings: Settings) -> None:
         chosen = random.Random(0).choices(names, k=TITLES)
         vectors = dict(
             connection.execute(
-                "SELECT t.name, e.embedding::text FROM title AS t JOIN title_embedding AS e ON e.title_id = t.id"
+                "SELECT t.name, title_vector(t.name)::text FROM title AS t JOIN title_stats AS s ON s.title_id = t.id"
             ).fetchall()
         )
         given = [_shaken(vectors[name]) for name in chosen]

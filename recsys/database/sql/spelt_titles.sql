@@ -1,9 +1,12 @@
 -- Titles spelt like a title: by character trigrams, or by the symbols that they share where a title has no letters
 -- (emoji). similarity = spelling * likeness, so that it can stand beside a cosine; `spelling` is a parameter of the
--- vote, at 0 nobody votes by spelling. For `voters`, which sets the search path.
+-- vote, at 0 nobody votes by spelling. Planned anew each
+-- time, since a plan for any title would read all of them.
 CREATE OR REPLACE FUNCTION spelt_titles(title text, model bigint, spelling double precision, k integer DEFAULT 20)
 RETURNS TABLE (title_id bigint, similarity real)
 LANGUAGE sql STABLE ROWS 20
+SET search_path FROM CURRENT
+SET plan_cache_mode = force_custom_plan
 AS $$
   SELECT l.id, (spelt_titles.spelling * l.likeness)::real
     FROM (SELECT t.id, similarity(t.name, normal_title(spelt_titles.title)) AS likeness
