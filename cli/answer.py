@@ -48,7 +48,9 @@ OUTPUT = typer.Option(
 
 
 def recommend(
-    title: str = typer.Argument(metavar="TITLE", help='The playlist\'s title, for example "late night drive".'),
+    title: str | None = typer.Argument(
+        None, metavar="TITLE", help='The playlist\'s title, for example "late night drive"; none with --seed-track.'
+    ),
     n: int = N,
     vote: Vote = typer.Option(
         Vote.SOFT, metavar="VOTE", help="soft: titles by nearness; seed: the paper's count of 50 playlists."
@@ -60,14 +62,21 @@ def recommend(
         [], metavar="SONG", help='Leave a song out: a URI or "Artist - Title"; may be repeated.'
     ),
     max_per_artist: int = typer.Option(None, min=1, metavar="COUNT", help="At most so many songs of an artist."),
+    seed_track: list[str] = typer.Option(
+        [], metavar="SONG", help='Go on with a song: a URI or "Artist - Title"; may be repeated.'
+    ),
     as_of: str = AS_OF,
     explain: bool = typer.Option(False, "--explain", help="Show which titles voted for each track."),
     as_json: bool = output.JSON,
     file_format: FileFormat = FORMAT,
     out: Path = OUTPUT,
 ) -> None:
-    """Tracks for a playlist's title."""
+    """Tracks for a playlist's title, for songs that it begins with, or for both."""
     form = _form(as_json=as_json, file_format=file_format, out=out)
+    if title is None and not seed_track:
+        raise typer.BadParameter("give a title, or a song with --seed-track", param_hint="'TITLE'")
+    if seed_track and (explain or vote is not Vote.SOFT):
+        raise typer.BadParameter("it does not go with --explain or --vote", param_hint="--seed-track")
     from recsys.catalog import find_artist, find_song
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
@@ -82,6 +91,13 @@ def recommend(
             max_per_artist=max_per_artist,
         )
         model = model_as_of(connection, as_of)
+        if title is None or seed_track:
+            from recsys.titles.continuation import continue_playlist, tracks_of_songs
+
+            seeds = tracks_of_songs(connection, [find_song(connection, text).id for text in seed_track])
+            continued = continue_playlist(connection, title, seeds, n, filters=filters, model=model)
+            _print_continued(continued, form, out, name=title or seed_track[0], as_json=as_json)
+            return
         answer = recommend_tracks(
             connection, title, n, method=vote.value, filters=filters, explain=explain, model=model
         )
@@ -99,6 +115,15 @@ def recommend(
         output.note("no track is left: the titles near it vote for nothing that the filters let through")
     shown = answer.title if len(answer.title) <= SHOWN_TITLE else f"{answer.title[:SHOWN_TITLE]}…"
     output.note(f'{"a title in the database" if answer.is_known else "a new title"}: "{shown}"')
+
+
+def _print_continued(
+    tracks: "Sequence[ListedTrack]", form: FileFormat | None, out: Path | None, *, name: str, as_json: bool
+) -> None:
+    if _wrote_file(tracks, form, out, name=name, as_json=as_json):
+        return
+    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"))
+    output.print_table(made, [(t.rank, t.full_title, t.artist, f"{t.score:.4f}") for t in tracks])
 
 
 def model_as_of(connection: "Connection", as_of: str | None) -> int | None:

@@ -8,7 +8,7 @@ import typer
 from recsys import __version__
 from recsys.errors import RecsysError
 
-from . import answer, db, doctor, evaluate, ingest, output, titles
+from . import answer, db, doctor, evaluate, ingest, models, output, titles
 
 app = typer.Typer(
     name="recsys",
@@ -23,6 +23,7 @@ app.add_typer(titles.app, name="titles")
 app.command("recommend")(answer.recommend)
 app.add_typer(answer.similar, name="similar")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="model")
 app.command("doctor")(doctor.doctor)
 
 

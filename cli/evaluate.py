@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from . import output
+from . import challenge, output
 
 if TYPE_CHECKING:
     from recsys.evaluation.titles import MethodResult, Trial
 
 app = typer.Typer(help="How good the answers are.", no_args_is_help=True)
+app.command("challenge")(challenge.evaluate)
 
 CLEAN_COLUMNS = (("r_precision", 500), ("r_precision_tracks", 500), ("ndcg", 500), ("clicks", 500))
 SEED_COLUMNS = (("paper_r_precision", 500), ("paper_recall", 500), ("paper_precision", 66), ("paper_mrr", 66))

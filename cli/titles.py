@@ -2,7 +2,7 @@
 
 import typer
 
-from . import challenge, clusters, output
+from . import challenge, clusters, finetune, output
 
 app = typer.Typer(help="The title recommender: embed.", no_args_is_help=True)
 app.command("cluster")(clusters.cluster)
@@ -10,6 +10,8 @@ app.command("clean")(clusters.clean)
 app.command("split")(clusters.split)
 app.command("challenge")(challenge.challenge)
 app.command("verify")(challenge.verify)
+app.command("snapshot")(finetune.snapshot)
+app.command("finetune")(finetune.finetune)
 
 
 @app.command()

@@ -30,7 +30,10 @@ class ModelFacts:
 
 
 def register_model(settings: Settings, facts: ModelFacts) -> int:
-    """The id of a model's row, made if there is none; where its files moved, the row follows."""
+    """The id of a model's row, made if there is none; where its files moved, the row follows.
+
+    Facts that are not given leave those that are known.
+    """
     with session_scope(settings) as session:
         same = (Model.kind == facts.kind) & (Model.fingerprint == facts.fingerprint)
         model = session.scalars(select(Model).where(same)).one_or_none()
@@ -39,7 +42,8 @@ def register_model(settings: Settings, facts: ModelFacts) -> int:
             model = Model(id=(last or 0) + 1, kind=facts.kind, fingerprint=facts.fingerprint)
             session.add(model)
         for name in ("name", "dimension", "base", "revision", "config", "metrics", "snapshot_hash"):
-            setattr(model, name, getattr(facts, name))
+            if (fact := getattr(facts, name)) or getattr(model, name) is None:
+                setattr(model, name, fact)
         model.folder = str(facts.folder)
         session.commit()
         return model.id

@@ -18,7 +18,15 @@ _numbers = count(1)
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DATABASE_URL", "RECSYS_SCHEMA", "RECSYS_ENCODER", "RECSYS_DEVICE"):
+    for name in (
+        "DATABASE_URL",
+        "RECSYS_SCHEMA",
+        "RECSYS_ENCODER",
+        "RECSYS_DEVICE",
+        "RECSYS_LLM_URL",
+        "RECSYS_LLM_MODEL",
+        "RECSYS_LLM_KEY",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -2,16 +2,21 @@
 
 from typing import TYPE_CHECKING, Any
 
-from recsys.titles.recommend import (
-    Answer,
-    Filters,
-    Recommendation,
-    SimilarTitle,
-    Voter,
-    recommend,
-    recommender_as_of,
-    similar_titles,
-)
+try:
+    from recsys.titles.recommend import (
+        Answer,
+        Filters,
+        Recommendation,
+        SimilarTitle,
+        Voter,
+        recommend,
+        recommender_as_of,
+        similar_titles,
+    )
+except ModuleNotFoundError as missing:
+    # Training runs on machines that have torch and no psycopg; there is nothing to answer from there.
+    if (missing.name or "recsys").partition(".")[0] == "recsys":
+        raise
 
 if TYPE_CHECKING:
     from recsys.titles.embed import EmbedSummary, embed_titles

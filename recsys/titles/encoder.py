@@ -160,11 +160,11 @@ def load_export(folder: Path) -> Encoder:
 def find_encoder(name: str, models_folder: Path) -> Encoder | None:
     """The export of `name` that is already there, or None; reads a few small files and imports nothing heavy.
 
-    `name` is a hub name or a folder in sentence-transformers layout. An export of a folder that has changed
-    since (size or time of a file that decides the vectors) is not taken; where the folder is gone, its
-    newest export is.
+    `name` is an imported model, a hub name or a folder in sentence-transformers layout. An export of a folder
+    that has changed since (size or time of a file that decides the vectors) is not taken; where the folder is
+    gone, its newest export is.
     """
-    name = canonical_name(name)
+    name = canonical_name(name, models_folder)
     folder = Path(name)
     stamp = stamp_of(folder) if folder.is_dir() else None
     found = [
@@ -188,7 +188,7 @@ def prepare_encoder(name: str, models_folder: Path, progress: Callable[[str], No
         return found
     from recsys.titles.onnx_export import make_export
 
-    return make_export(canonical_name(name), models_folder, progress or (lambda _: None))
+    return make_export(canonical_name(name, models_folder), models_folder, progress or (lambda _: None))
 
 
 def encoders_folder(models_folder: Path) -> Path:
@@ -196,11 +196,19 @@ def encoders_folder(models_folder: Path) -> Path:
     return models_folder / "encoders"
 
 
-def canonical_name(name: str) -> str:
+def trained_folder(models_folder: Path) -> Path:
+    """Where encoders that `recsys model import` brought are kept, one folder each under its name."""
+    return models_folder / "trained"
+
+
+def canonical_name(name: str, models_folder: Path | None = None) -> str:
     """The one spelling of an encoder's name: an absolute path, or `owner/model`.
 
-    A name without an owner is one of sentence-transformers' own.
+    With `models_folder`, the name of an imported model is its folder. A name without an owner is otherwise one of
+    sentence-transformers' own.
     """
+    if models_folder is not None and name == Path(name).name and (trained_folder(models_folder) / name).is_dir():
+        return str((trained_folder(models_folder) / name).resolve())
     folder = Path(name).expanduser()
     if folder.is_dir() or folder.is_absolute() or name.startswith("."):
         return str(folder.resolve())

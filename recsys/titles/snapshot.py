@@ -57,15 +57,15 @@ SELECT p.id, t.name, ps.part, pc.cluster
 """
 
 ENTRIES = """
-SELECT place.number - 1, pt.track_id, t.song_id
+SELECT place.number - 1, pt.position::bigint, pt.track_id, t.song_id
   FROM unnest(%(playlists)s::bigint[]) WITH ORDINALITY AS place (id, number)
   JOIN playlist_track AS pt ON pt.playlist_id = place.id
   JOIN track AS t ON t.id = pt.track_id
 """
 
-# Clusters of a clean split are fitted on its train part; a split of the seed protocol divides clusters of all playlists.
+# A clean split has clusters of its own, fitted on its train part; one of the seed protocol divides those of all lists.
 CLUSTERING = """
-SELECT c.id, c.config ->> 'min_exact_match'
+SELECT c.id
   FROM clustering AS c
  WHERE CASE WHEN %(protocol)s = 'seed' THEN c.id = %(divided)s
             ELSE c.split_id IS NOT DISTINCT FROM %(split)s END
@@ -150,9 +150,7 @@ def make_snapshot(
     """A snapshot of these arrays with the hash of its content."""
     given = dict(zip(_ARRAYS, (title, part, cluster, starts, tracks, song), strict=True))
     arrays = {name: np.ascontiguousarray(given[name], dtype=kind) for name, kind in _ARRAYS.items()}
-    return TitleSnapshot(
-        titles, **arrays, content_hash=_hash_of(titles, arrays), split=split, clustering=clustering
-    )  # type: ignore[arg-type]
+    return TitleSnapshot(titles, **arrays, content_hash=_hash_of(titles, arrays), split=split, clustering=clustering)
 
 
 def _hash_of(titles: list[str], arrays: dict[str, npt.NDArray[Any]]) -> str:
@@ -189,12 +187,15 @@ def export_title_snapshot(
         NotReadyError: there are no playlists with a title and tracks.
         SourceError: the folder holds something else, or cannot be written.
     """
+    import psycopg
+
     from recsys.database import connect, require_migrated, translated_errors
     from recsys.titles.splits import split_id
 
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ") if split is None else None
+        connection.commit()
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         number = None if split is None else split_id(connection, split)
         clustering = _clustering(connection, number)
         progress("reading playlists", 0, 0)
@@ -234,17 +235,135 @@ def _snapshot_of(
     for start in range(0, len(rows), PLAYLISTS_AT_ONCE):
         progress("reading tracks", start, len(rows))
         block = [playlist for playlist, _, _, _ in rows[start : start + PLAYLISTS_AT_ONCE]]
-        playlist, track, song = read_integers(connection, ENTRIES, {"playlists": block}, 3)
-        order = np.lexsort((track, playlist))
+        playlist, position, track, song = read_integers(connection, ENTRIES, {"playlists": block}, 4)
+        order = np.lexsort((position, playlist))
         playlist, track, song = playlist[order], track[order], song[order]
-        is_first = np.ones(len(track), dtype=bool)
-        is_first[1:] = (playlist[1:] != playlist[:-1]) | (track[1:] != track[:-1])
-        lengths.append(np.bincount(playlist[is_first], minlength=len(block)))
-        track_ids.append(track[is_first])
-        song_ids.append(song[is_first])
-    tracks, song_of_track = _by_name(connection, np.concatenate(track_ids), np.concatenate(song_ids))
+        first = np.sort(np.unique(np.stack([playlist, track]), axis=1, return_index=True)[1])
+        lengths.append(np.bincount(playlist[first], minlength=len(block)))
+        track_ids.append(track[first])
+        song_ids.append(song[first])
     starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
-    order = np.lexsort((tracks, np.repeat(np.arange(len(rows)), np.diff(starts))))
-    return make_snapshot(
-        list(places), title, part, cluster, starts, tracks[order], song_of_track, split=split, clustering=clustering
+    tracks, first = _numbered(np.concatenate(track_ids))
+    songs, _ = _numbered(np.concatenate(song_ids)[first])
+    return make_snapshot(list(places), title, part, cluster, starts, tracks, songs, split=split, clustering=clustering)
+
+
+def _numbered(ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Ids numbered from 0 in the order in which they first appear, and the place of each one's first appearance."""
+    _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
+    number = np.empty(len(first), dtype=np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[inverse], np.sort(first)
+
+
+# --- on disk -----------------------------------------------------------------------------------------------------
+
+
+def summary_of(snapshot: TitleSnapshot, folder: Path) -> SnapshotSummary:
+    """What a snapshot holds, in numbers."""
+    clusters = snapshot.cluster[snapshot.cluster != NO_CLUSTER]
+    train, validation, test = (len(snapshot.of_part(part)) for part in PARTS)
+    return SnapshotSummary(
+        folder=folder,
+        content_hash=snapshot.content_hash,
+        code_version=__version__,
+        split=snapshot.split,
+        clustering=snapshot.clustering,
+        titles=len(snapshot.titles),
+        playlists=len(snapshot.title),
+        train=train,
+        validation=validation,
+        test=test,
+        entries=len(snapshot.tracks),
+        tracks=len(snapshot.song),
+        songs=snapshot.songs,
+        clusters=len(np.unique(clusters)),
+        clustered=len(clusters),
     )
+
+
+def write_title_snapshot(snapshot: TitleSnapshot, folder: Path) -> None:
+    """Write a snapshot into a folder, see `export_title_snapshot`."""
+    summary = summary_of(snapshot, folder)
+    manifest = {"layout": LAYOUT} | {
+        field.name: getattr(summary, field.name) for field in fields(summary) if field.name != "folder"
+    }
+    with replaced_folder(folder, MANIFEST_FILE) as draft:
+        (draft / TITLES_FILE).write_text(json.dumps(snapshot.titles, ensure_ascii=False), encoding="utf-8")
+        np.savez_compressed(draft / ARRAYS_FILE, **{name: getattr(snapshot, name) for name in _ARRAYS})
+        (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+
+
+def load_title_snapshot(folder: Path) -> TitleSnapshot:
+    """The snapshot in a folder, checked against the hash of its content.
+
+    Raises:
+        SourceError: the folder holds no snapshot, one of another layout, or a damaged one.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST_FILE).read_bytes())
+        layout, content_hash = manifest["layout"], manifest["content_hash"]
+    except OSError:
+        raise SourceError(f"{folder} holds no snapshot: write one with `recsys titles snapshot {folder}`") from None
+    except (ValueError, TypeError, KeyError):
+        raise _damaged(folder, f"{MANIFEST_FILE} cannot be read") from None
+    if layout != LAYOUT:
+        raise SourceError(
+            f"the snapshot in {folder} is of layout {layout}, this version reads {LAYOUT}: write it again with"
+            " `recsys titles snapshot`"
+        )
+    try:
+        titles = json.loads((folder / TITLES_FILE).read_bytes())
+        with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
+            snapshot = make_snapshot(
+                titles,
+                *(stored[name] for name in _ARRAYS),
+                split=manifest.get("split"),
+                clustering=manifest.get("clustering"),
+            )
+    except Exception as error:
+        # zipfile, zlib and numpy each have their own errors for a damaged archive.
+        raise _damaged(folder, f"{error}".splitlines()[0] if str(error) else type(error).__name__) from None
+    if snapshot.content_hash != content_hash:
+        raise _damaged(folder, "its content is not what its manifest says")
+    return snapshot
+
+
+def _damaged(folder: Path, reason: str) -> SourceError:
+    return SourceError(f"the snapshot in {folder} is damaged ({reason}): copy it, or write it, again")
+
+
+def check_replaceable(folder: Path, marker: str) -> None:
+    """Refuse a folder that `replaced_folder` would not replace.
+
+    Raises:
+        SourceError: the folder holds something else.
+    """
+    if folder.exists() and not (folder.is_dir() and ((folder / marker).is_file() or not any(folder.iterdir()))):
+        raise SourceError(f"{folder} holds something else: name a new or an empty folder")
+
+
+@contextmanager
+def replaced_folder(folder: Path, marker: str) -> Iterator[Path]:
+    """A draft folder that takes the place of `folder` once the block ends well; until then, what was there stays.
+
+    Only an empty folder, or one that holds the file `marker`, is replaced.
+
+    Raises:
+        SourceError: the folder holds something else, or cannot be written.
+    """
+    check_replaceable(folder, marker)
+    folder = folder.absolute()
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        if folder.exists():
+            folder.rename(old)
+        draft.rename(folder)
+    except OSError as error:
+        raise SourceError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

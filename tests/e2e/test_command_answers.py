@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import Command, cells, json_lines
+from tests.e2e.command import Command, cells, json_lines, usage_error
 
 SEED_COUNTS = {"Alpha": 3, "Beta": 2, "Delta": 2, "Gamma": 1, "Epsilon": 1, "Zeta": 1, "Eta": 1}
 """Each track's playlists: with fewer than 50 of them, all vote. Ties stand in the order in which they were loaded."""
@@ -173,3 +173,14 @@ def test_titles_of_a_similar_meaning(embedded: Command) -> None:
     assert cells(embedded("similar", "title", "sleep", "-n", "1")) == [
         [found[0]["title"], f"{similarities[0]:.3f}", str(found[0]["playlists"])]
     ]
+
+
+def test_given_songs_go_on_with_and_without_a_title(embedded: Command) -> None:
+    alone = json_lines(embedded("recommend", "--seed-track", "Ann - Alpha", "--json"))
+    assert alone[0]["title"] in ("Beta", "Gamma", "Delta")
+    assert "Alpha" not in {track["title"] for track in alone}
+    both = json_lines(embedded("recommend", "sleep", "--seed-track", "spotify:track:a", "--json"))
+    assert {"Delta", "Epsilon", "Zeta"} <= {track["title"] for track in both}
+    assert "Alpha" not in {track["title"] for track in both}
+    assert "give a title, or a song with --seed-track" in usage_error(embedded("recommend"))
+    assert "--vote" in usage_error(embedded("recommend", "--seed-track", "spotify:track:a", "--explain"))

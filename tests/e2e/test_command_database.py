@@ -20,9 +20,13 @@ COMMANDS = (
     "recommend",
     "doctor",
     *("similar", "similar track", "similar title"),
-    *("titles", "titles embed"),
+    *("titles", "titles embed", "titles tune", "titles snapshot", "titles finetune"),
+    *("model", "model import", "model list"),
+    *("evaluate", "evaluate titles", "evaluate challenge"),
     *("titles cluster", "titles clean", "titles split"),
     *("titles challenge", "titles verify"),
+    *("titles snapshot", "titles finetune"),
+    *("model", "model import", "model list"),
     *("db", "db upgrade", "db status", "db start", "db stop", "db remove", "db url", "db psql"),
 )
 

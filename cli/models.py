@@ -1,0 +1,57 @@
+"""`recsys model`: trained encoders that are brought home, and what there is."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from . import output
+
+app = typer.Typer(help="Trained models.", no_args_is_help=True)
+
+
+@app.command("import")
+def import_(
+    folder: Path = typer.Argument(metavar="DIR", help="What `recsys titles finetune` wrote."),
+    name: str = typer.Option(None, metavar="NAME", help="What to call it; the folder's name by default."),
+    as_json: bool = output.JSON,
+) -> None:
+    """Check a trained encoder and take it up.
+
+    It is copied, exported to ONNX and registered; the same one twice is one model.
+    """
+    from recsys.config import load_settings
+    from recsys.titles.trained import import_model
+
+    summary = import_model(load_settings(), folder, name=name, progress=output.note)
+    if as_json:
+        output.print_json([summary])
+    else:
+        rows = [
+            ("model", f"{summary.name} (model {summary.model_id}), {summary.dimension} dimensions"),
+            ("trained from", f"{summary.base}, by {summary.loss}"),
+            *((name.replace("_", " "), f"{value:.4f}") for name, value in summary.metrics.items()),
+        ]
+        output.print_table(output.table(("imported", "left"), ("", "left")), rows)
+    output.note(f"next: recsys titles embed --encoder {summary.name}")
+
+
+@app.command("list")
+def list_(as_json: bool = output.JSON) -> None:
+    """Show the registered models, the oldest first."""
+    from recsys.config import load_settings
+    from recsys.titles.trained import list_models
+
+    models = list_models(load_settings())
+    if as_json:
+        output.print_json(models)
+        return
+    made = output.table(
+        ("id", "right"), ("kind", "left"), ("name", "left"), ("dimensions", "right"), ("", "left"), ("scores", "left")
+    )
+    rows = [(m.id, m.kind, m.name, m.dimension, "current" if m.is_current else "", _scores(m.metrics)) for m in models]
+    output.print_table(made, rows)
+
+
+def _scores(metrics: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items() if value is not None)
