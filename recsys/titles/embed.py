@@ -24,11 +24,13 @@ SELECT t.id, t.name
    AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = %s AND e.title_id = t.id)
 """
 
-# What was fitted by `recsys titles tune` outlives a rebuild.
+# What was fitted by `recsys titles tune` outlives a rebuild, but not the split on which it was fitted.
 FITTED = """
-SELECT config -> 'parameters', config -> 'smoothing' FROM model
- WHERE kind = 'title-recommender' AND (config ->> 'encoder')::bigint = %s
-   AND (config ->> 'split')::bigint IS NOT DISTINCT FROM %s
+SELECT m.config -> 'parameters', m.config -> 'smoothing'
+  FROM model AS m LEFT JOIN split AS s ON s.id = (m.config ->> 'split')::bigint
+ WHERE m.kind = 'title-recommender' AND (m.config ->> 'encoder')::bigint = %s
+   AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM %s
+   AND (s.id IS NULL OR m.profiled_at >= s.created_at)
 """
 
 

@@ -32,11 +32,12 @@ SELECT m.folder,
  WHERE m.kind = 'title-recommender' AND CASE WHEN %(model)s::bigint IS NULL THEN m.is_current ELSE m.id = %(model)s END
 """
 
+# A split that was replaced may have the id of the old one: what was built before it knows other playlists.
 MODEL_OF_SPLIT = """
 SELECT m.id
   FROM split AS s JOIN model AS m ON m.kind = 'title-recommender' AND (m.config ->> 'split')::bigint = s.id
- WHERE s.name = %s
- ORDER BY m.profiled_at DESC NULLS LAST
+ WHERE s.name = %s AND m.profiled_at >= s.created_at
+ ORDER BY m.profiled_at DESC
  LIMIT 1
 """
 

@@ -17,7 +17,7 @@ AS $$
             FROM title AS t,
                  LATERAL (SELECT array_agg(c) AS shared FROM (SELECT DISTINCT c FROM regexp_split_to_table(
                             regexp_replace(spelt_titles.title, '[[:space:]\uFE0F\u200D]', '', 'g'), '') AS c) AS x
-                           WHERE position(x.c IN t.name) > 0) AS s
+                           WHERE x.c <> '' AND position(x.c IN t.name) > 0) AS s
            WHERE spelt_titles.spelling > 0 AND cardinality(s.shared) > 0
              AND show_trgm(normal_title(spelt_titles.title)) = '{}') AS l
    WHERE EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = spelt_titles.model AND p.title_id = l.id)
