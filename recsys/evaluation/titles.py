@@ -36,12 +36,15 @@ SELECT DISTINCT s.playlist_id::bigint, p.title_id::bigint, pt.track_id::bigint
 """
 
 # The clean protocol searches what was built from the train part, the seed protocol everything, as the paper does.
+# A split that was replaced has the id of the old one: what was built before it may hold its answers.
 RECOMMENDERS = """
 SELECT m.id, m.name
   FROM model AS m
  WHERE m.kind = 'title-recommender'
    AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM CASE WHEN %(protocol)s = 'clean' THEN %(split)s::bigint END
    AND EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = m.id)
+   AND NOT EXISTS (SELECT FROM split AS s
+                    WHERE s.id = (m.config ->> 'split')::bigint AND m.profiled_at < s.created_at)
  ORDER BY m.id
 """
 

@@ -154,7 +154,7 @@ def test_an_artist_whom_only_held_out_playlists_hold_is_not_named(world: World) 
 
 def test_an_explanation_names_titles_of_the_train_part(world: World) -> None:
     for method in ("soft", "seed"):
-        answer = recommend(world.connection, "jazz", 20, method=method, model=world.held.model_id, explain=True)  # type: ignore[arg-type]
+        answer = recommend(world.connection, "jazz", 20, method=method, model=world.held.model_id, explain=True)
         voters = {voter.title for track in answer.tracks for voter in track.voted_by}
         assert voters == {"gym", "sleep", "rock"}
         assert all(sum(voter.share for voter in track.voted_by) == pytest.approx(1) for track in answer.tracks)
@@ -199,7 +199,7 @@ def answers(settings: Settings, titles: Sequence[str] = ("gym", "sleep", "jazz",
         return [
             recommend(connection, title, 20, method=method, model=model, explain=True).tracks
             for title in titles
-            for method in ("soft", "seed")  # type: ignore[arg-type]
+            for method in ("soft", "seed")
         ]
 
 
@@ -229,7 +229,9 @@ def test_parameters_that_were_fitted_outlive_a_rebuild_of_their_own_recommender(
         connection.execute("UPDATE model SET config = config || %s WHERE id = %s", (json.dumps(fitted), model))
         assert embed_titles(settings, split="held").model_id == model
         whole = embed_titles(settings).model_id
-        found = dict(rows(connection, "SELECT id, config FROM model WHERE kind = 'title-recommender'"))
+        found: dict[int, dict[str, dict[str, float]]] = dict(
+            rows(connection, "SELECT id, config FROM model WHERE kind = 'title-recommender'")
+        )
         assert found[model]["parameters"] == {"titles": 1}
         assert found[model]["smoothing"]["kernel_share"] == 0
         assert found[whole]["parameters"] == {}

@@ -196,3 +196,11 @@ def test_scores_come_from_the_validation_part(own_world: Settings) -> None:
     [ours] = [r for r in evaluate_titles(own_world, "clean", keep=False) if r.method.startswith("ours")]
     expected = (2 * ours.mean("r_precision_tracks", 500) + ours.mean("ndcg", 500)) / 2
     assert validation_score(own_world, "clean")(row[0]) == pytest.approx(expected)
+
+
+def test_what_was_built_from_a_replaced_split_is_not_measured(own_world: Settings) -> None:
+    make_split(own_world, "clean", protocol="clean", seed=9, fractions=(0.6, 0.2, 0.2), replace=True)
+    with pytest.raises(NotReadyError, match="recsys titles embed --split clean"):
+        evaluate_titles(own_world, "clean", keep=False)
+    embed_titles(own_world, split="clean")
+    assert evaluate_titles(own_world, "clean", keep=False)

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ def load(settings: Settings, folder: Path, playlists: Iterable[object]) -> None:
     ingest(settings, "playlists", [write_lines(folder / "playlists.jsonl", playlists)])
 
 
-def divide(connection: psycopg.Connection, parts: dict[str, Sequence[int]], split: int = 1) -> None:
+def divide(connection: psycopg.Connection, parts: Mapping[str, Sequence[int]], split: int = 1) -> None:
     """Store a split of playlists by their numbers."""
     connection.execute(
         "INSERT INTO split (id, name, protocol, seed) VALUES (%s, %s, 'clean', 0)", (split, f"split {split}")
@@ -54,9 +54,9 @@ def song(letter: str, release: str | None = None) -> dict[str, object]:
 def as_read(connection: psycopg.Connection, split: int | None = None) -> dict[str, tuple[str, set[str]]]:
     """Playlist -> its title and its songs; that no pair comes twice is asserted."""
     entries = read_entries(connection, split)
-    playlists = dict(connection.execute("SELECT id, external_id FROM playlist").fetchall())
-    titles = dict(connection.execute("SELECT id, name FROM title").fetchall())
-    songs = dict(connection.execute("SELECT id, right(title, 1) FROM song").fetchall())
+    playlists: dict[int, str] = dict(connection.execute("SELECT id, external_id FROM playlist").fetchall())
+    titles: dict[int, str] = dict(connection.execute("SELECT id, name FROM title").fetchall())
+    songs: dict[int, str] = dict(connection.execute("SELECT id, right(title, 1) FROM song").fetchall())
     pairs = list(zip(entries.playlists.tolist(), entries.songs.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
     held = defaultdict(set)
@@ -71,8 +71,8 @@ def as_read(connection: psycopg.Connection, split: int | None = None) -> dict[st
 def shown(connection: psycopg.Connection, split: int | None = None) -> dict[str, str | None]:
     """Song -> URI of the track that stands for it."""
     entries = read_entries(connection, split)
-    names = dict(connection.execute("SELECT id, right(title, 1) FROM song").fetchall())
-    uris = dict(connection.execute("SELECT id, right(uri, 2) FROM track").fetchall())
+    names: dict[int, str] = dict(connection.execute("SELECT id, right(title, 1) FROM song").fetchall())
+    uris: dict[int, str | None] = dict(connection.execute("SELECT id, right(uri, 2) FROM track").fetchall())
     pairs = zip(entries.song_ids.tolist(), entries.track_ids.tolist(), strict=True)
     return {names[song_id]: uris[track] for song_id, track in pairs}
 
@@ -152,7 +152,7 @@ def made_up_entries(playlists: Sequence[tuple[int, Sequence[int]]]) -> Entries:
 def votes_of(
     titles: Sequence[str],
     playlists: Sequence[tuple[int, Sequence[int]]],
-    artists: dict[str, Sequence[int]],
+    artists: Mapping[str, Sequence[int]],
     tracks: int = 500,
 ) -> dict[str, ArtistVote]:
     """`artist_votes`, by the artist's key; `artists` names each one's songs."""
@@ -164,7 +164,7 @@ def votes_of(
 
 
 def meant_in_a_loop(
-    titles: Sequence[str], playlists: Sequence[tuple[int, Sequence[int]]], artists: dict[str, Sequence[int]]
+    titles: Sequence[str], playlists: Sequence[tuple[int, Sequence[int]]], artists: Mapping[str, Sequence[int]]
 ) -> dict[str, float]:
     """Key -> the mean share of an artist's songs where the title names him, with two playlists of the average."""
     shares: dict[str, list[float]] = {}

@@ -65,7 +65,8 @@ def low_rank_rows(counts: Matrix, options: Smoothing) -> Matrix:
 
 
 def of_mass_one(row: Matrix) -> Matrix:
-    return row / row.sum()
+    scaled: Matrix = row / row.sum()
+    return scaled
 
 
 def in_loops(counts: npt.ArrayLike, options: Smoothing) -> Matrix:

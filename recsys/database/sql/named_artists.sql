@@ -2,7 +2,7 @@
 -- shares of all votes. For `voters`, which sets the search path.
 --
 -- share = artist * meant * (words of the name / words of the title), scaled so that all artists together have at most
--- .9; `artist` is a parameter of the vote. The key is that of recsys.names for names of plain letters and digits.
+-- .9; `artist` is a parameter of the vote. The key is that of recsys.names for names of plain letters, digits, & and +.
 CREATE OR REPLACE FUNCTION named_artists(title text, model bigint, artist double precision)
 RETURNS TABLE (
   artist_id bigint, similarity real, playlists integer, share double precision, track_ids integer[], weights real[]
@@ -16,8 +16,8 @@ AS $$
   ), run AS (
     SELECT f.place AS first, l.place AS last, f.words,
            regexp_replace(
-             regexp_replace((SELECT string_agg(m.word, ' ' ORDER BY m.place) FROM word AS m
-                              WHERE m.place BETWEEN f.place AND l.place), '^the (?=.)', ''),
+             regexp_replace((SELECT string_agg(regexp_replace(m.word, '[&+]', 'and', 'g'), ' ' ORDER BY m.place)
+                               FROM word AS m WHERE m.place BETWEEN f.place AND l.place), '^the (?=.)', ''),
              '[^[:alnum:]]', '', 'g') AS key
       FROM word AS f JOIN word AS l ON l.place BETWEEN f.place AND f.place + 5
   ), found AS (
