@@ -106,7 +106,6 @@ def import_model(
     name = folder.resolve().name if name is None else name
     if not re.fullmatch(r"\w[\w.-]{0,99}", name):
         raise SettingsError(f"{name!r} cannot name a model: use letters, digits, '.', '_' and '-' with --name")
-    progress("checking files")
     record = check_training(folder)
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
