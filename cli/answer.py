@@ -10,8 +10,6 @@ import typer
 from . import output
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from recsys.catalog import ListedTrack
     from recsys.titles import Recommendation, Voter
 
@@ -77,10 +75,11 @@ def recommend(
         raise typer.BadParameter("give a title, or a song with --seed-track", param_hint="'TITLE'")
     if seed_track and (explain or vote is not Vote.SOFT):
         raise typer.BadParameter("it does not go with --explain or --vote", param_hint="--seed-track")
+    split = split_as_of(as_of)
     from recsys.catalog import find_artist, find_song
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
-    from recsys.titles import Filters
+    from recsys.titles import Filters, recommender_as_of
     from recsys.titles import recommend as recommend_tracks
 
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
@@ -90,11 +89,12 @@ def recommend(
             artists=[find_artist(connection, name) for name in exclude_artist],
             max_per_artist=max_per_artist,
         )
-        model = model_as_of(connection, as_of)
+        model = None if split is None else recommender_as_of(connection, split)
         if title is None or seed_track:
             from recsys.titles.continuation import continue_playlist, tracks_of_songs
 
-            seeds = tracks_of_songs(connection, [find_song(connection, text).id for text in seed_track])
+            songs = [find_song(connection, text).id for text in seed_track]
+            seeds = list(tracks_of_songs(connection, songs).values())
             continued = continue_playlist(connection, title, seeds, n, filters=filters, model=model)
             _print_continued(continued, form, out, name=title or seed_track[0], as_json=as_json)
             return
@@ -126,16 +126,14 @@ def _print_continued(
     output.print_table(made, [(t.rank, t.full_title, t.artist, f"{t.score:.4f}") for t in tracks])
 
 
-def model_as_of(connection: "Connection", as_of: str | None) -> int | None:
-    """The recommender that `--as-of` names, None for the current one."""
+def split_as_of(as_of: str | None) -> str | None:
+    """The name of the split that `--as-of` names, None where it is not given."""
     if as_of is None:
         return None
     kind, _, name = as_of.partition(":")
     if kind != "split" or not name:
         raise typer.BadParameter(f"{as_of!r} is not split:NAME", param_hint="--as-of")
-    from recsys.titles import recommender_as_of
-
-    return recommender_as_of(connection, name)
+    return name
 
 
 def _row(track: "Recommendation", digits: int, *, explain: bool) -> list[object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from . import output
+from .answer import AS_OF, split_as_of
 
 if TYPE_CHECKING:
     from recsys.evaluation.challenge import CategoryResult
@@ -33,9 +34,7 @@ def challenge(
     out: Path = typer.Option(..., "--output", "-o", metavar="FILE", help="The submission, .csv or .csv.gz."),
     team: str = typer.Option("recsys", metavar="NAME", help="The team's name."),
     email: str = typer.Option("recsys@example.org", metavar="ADDRESS", help="Where the team is reached."),
-    as_of: str = typer.Option(
-        None, "--as-of", metavar="split:NAME", help="Let only playlists of the split's train part vote."
-    ),
+    as_of: str = AS_OF,
 ) -> None:
     """Write a submission: 500 tracks for every playlist of a challenge set.
 
@@ -49,9 +48,7 @@ def challenge(
     for name, value in (("--team", team), ("--email", email)):
         if not value.strip() or re.search(r"[,\x00-\x1f\x7f\ud800-\udfff]", value):
             raise typer.BadParameter("it is empty, or holds a comma or a line break", param_hint=name)
-    split = as_of.removeprefix("split:") if as_of is not None else None
-    if as_of is not None and (not split or split == as_of):
-        raise typer.BadParameter(f"{as_of!r} is not of the form split:NAME", param_hint="--as-of")
+    split = split_as_of(as_of)
     playlists = read_challenge_set(challenge_set)
     with translated_errors(), connect(load_settings(), autocommit=True) as connection, output.progress() as bar:
         require_migrated(connection)
@@ -101,12 +98,7 @@ def evaluate(
     from recsys.config import load_settings
     from recsys.evaluation.challenge import evaluate_challenge
 
-    with output.progress() as bar:
-        task = bar.add_task("reading", total=None)
-
-        def show(step: str, done: int, of: int) -> None:
-            bar.update(task, description=step, completed=done, total=of)
-
+    with output.steps("reading") as show:
         results = evaluate_challenge(load_settings(), split, part.value, limit=limit, seed=seed, progress=show)
     if as_json:
         output.print_json(_line(result) for result in results)

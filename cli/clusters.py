@@ -45,12 +45,7 @@ def cluster(
     from recsys.config import load_settings
     from recsys.titles.clusters import cluster_playlists
 
-    with output.progress() as bar:
-        task = bar.add_task("clusters", total=None)
-
-        def show(step: str, done: int, of: int) -> None:
-            bar.update(task, description=step, completed=done, total=of or None)
-
+    with output.steps("clusters") as show:
         summary = cluster_playlists(
             load_settings(), clusters, split=split, encoder_name=encoder, seed=seed, pictures=picture, progress=show
         )

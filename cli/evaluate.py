@@ -1,12 +1,12 @@
 """`recsys evaluate`: what the answers are worth, measured on playlists that nobody has seen."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from . import challenge, output
+from .challenge import Part
 
 if TYPE_CHECKING:
     from recsys.evaluation.titles import MethodResult, Trial
@@ -17,13 +17,6 @@ app.command("challenge")(challenge.evaluate)
 CLEAN_COLUMNS = (("r_precision", 500), ("r_precision_tracks", 500), ("ndcg", 500), ("clicks", 500))
 SEED_COLUMNS = (("paper_r_precision", 500), ("paper_recall", 500), ("paper_precision", 66), ("paper_mrr", 66))
 SHOWN_TRACKS = 20
-
-
-class Part(StrEnum):
-    """Parts that are held out."""
-
-    VALIDATION = "validation"
-    TEST = "test"
 
 
 @app.command()
@@ -46,12 +39,7 @@ def titles(
         if file.suffix not in (".md", ".html"):
             raise typer.BadParameter(f"{file.name} ends neither in .md nor in .html", param_hint="--report")
     settings = load_settings()
-    with output.progress() as bar:
-        task = bar.add_task("reading", total=None)
-
-        def show(method: str, done: int, of: int) -> None:
-            bar.update(task, description=method, completed=done, total=of)
-
+    with output.steps("reading") as show:
         if playlist is not None:
             trials = explain_playlist(settings, split, playlist, show)
         else:
@@ -108,6 +96,5 @@ def _write_report(file: Path, split: str, part: str) -> None:
     from recsys.evaluation.results import leaderboard
 
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
-        rows = leaderboard(connection, subject="titles", split=split)
-    rows = [row for row in rows if row.part == part]
+        rows = leaderboard(connection, subject="titles", split=split, part=part)
     output.write_result(html_report(rows) if file.suffix == ".html" else markdown_report(rows), file)

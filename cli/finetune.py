@@ -68,12 +68,7 @@ def _export(folder: Path, split: str | None) -> "SnapshotSummary":
     from recsys.config import load_settings
     from recsys.titles.snapshot import export_title_snapshot
 
-    with output.progress() as bar:
-        task = bar.add_task("snapshot", total=None)
-
-        def show(step: str, done: int, of: int) -> None:
-            bar.update(task, description=step, completed=done, total=of or None)
-
+    with output.steps("snapshot") as show:
         return export_title_snapshot(load_settings(), folder, split=split, progress=show)
 
 
@@ -132,12 +127,7 @@ def finetune(
         device=device.value,
         deterministic=not fast,
     )
-    with output.progress() as bar:
-        task = bar.add_task("training", total=None)
-
-        def show(step: str, done: int, of: int) -> None:
-            bar.update(task, description=step, completed=done, total=of or None)
-
+    with output.steps("training") as show:
         summary = train(
             folder, load_title_snapshot(snapshot), options, result, base=encoder or folder.name, progress=show
         )

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -111,6 +111,18 @@ def progress(*, of_bytes: bool = False) -> "Iterator[Progress]":
         transient=True,
     ) as bar:
         yield bar
+
+
+@contextmanager
+def steps(name: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for long work that tells its steps; yields what the work calls."""
+    with progress() as bar:
+        task = bar.add_task(name, total=None)
+
+        def show(step: str, done: int, of: int) -> None:
+            bar.update(task, description=step, completed=done, total=of or None)
+
+        yield show
 
 
 def write_result(text: str, output: Path | None) -> None:

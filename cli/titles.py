@@ -4,7 +4,7 @@ import typer
 
 from . import challenge, clusters, finetune, output
 
-app = typer.Typer(help="The title recommender: embed.", no_args_is_help=True)
+app = typer.Typer(help="The title recommender: what it learns, and files to measure it by.", no_args_is_help=True)
 app.command("cluster")(clusters.cluster)
 app.command("clean")(clusters.clean)
 app.command("split")(clusters.split)
@@ -29,12 +29,7 @@ def embed(
     from recsys.config import load_settings
     from recsys.titles import embed_titles
 
-    with output.progress() as bar:
-        task = bar.add_task("titles", total=None)
-
-        def show(step: str, done: int, of: int) -> None:
-            bar.update(task, description=step, completed=done, total=of or None)
-
+    with output.steps("titles") as show:
         summary = embed_titles(load_settings(), encoder, show, split=split)
     if as_json:
         output.print_json([summary])
@@ -65,12 +60,7 @@ def tune(
     from recsys.titles.tuning import tune_titles
 
     settings = load_settings()
-    with output.progress() as bar:
-        task = bar.add_task("trials", total=None)
-
-        def show(step: str, done: int, of: int) -> None:
-            bar.update(task, description=step, completed=done, total=of)
-
+    with output.steps("trials") as show:
         score = validation_score(settings, split, limit)
         summary = tune_titles(settings, split, score, profiles=profiles, progress=show)
     if as_json:

@@ -1,11 +1,9 @@
 """The ten categories of the RecSys Challenge 2018 measured one by one, beside what needs no title."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import psycopg
@@ -19,19 +17,15 @@ from recsys.evaluation.continuation_baselines import (
     most_popular,
     read_train_playlists,
 )
-from recsys.evaluation.metrics import MetricKey, score_list
+from recsys.evaluation.metrics import MetricKey, N, score_list
 from recsys.evaluation.results import store_result
 from recsys.evaluation.titles import artists_of_tracks
+from recsys.progress import Progress, silent
 from recsys.titles import recommender_as_of
 from recsys.titles.challenge_categories import CATEGORIES, Category, make_category, read_held_out
 from recsys.titles.continuation import continue_playlist
+from recsys.titles.encoder import load_export
 from recsys.titles.splits import split_id
-
-if TYPE_CHECKING:
-    from recsys.titles.encoder import Encoder
-
-N = 500
-"""Tracks that every method answers with."""
 
 
 @dataclass
@@ -61,7 +55,7 @@ def evaluate_challenge(
     limit: int | None = None,
     seed: int = 0,
     categories: Sequence[Category] = CATEGORIES,
-    progress: Callable[[str, int, int], None] = lambda _step, _done, _all: None,
+    progress: Progress = silent,
 ) -> list[CategoryResult]:
     """Answer the held-out playlists of a part in every category, score every method, and keep the results.
 
@@ -124,12 +118,7 @@ def evaluate_challenge(
 
 def continuing(connection: psycopg.Connection, model: int) -> Continue:
     """A recommender's own answer, from Postgres."""
-
-    @cache
-    def load_once(folder: Path) -> "Encoder":
-        from recsys.titles.encoder import load_export
-
-        return load_export(folder)
+    load_once = cache(load_export)
 
     def answer(title: str | None, seeds: Sequence[int], n: int) -> list[int]:
         tracks = continue_playlist(connection, title, seeds, n, model=model, load_encoder=load_once)

@@ -87,7 +87,7 @@ def _readings(text: str) -> Iterator[Reading]:
 
 
 def _bare(part: str) -> str:
-    return _YEAR.sub("", part.strip(_AROUND)).strip(_AROUND)
+    return " ".join(_YEAR.sub("", part.strip(_AROUND)).strip(_AROUND).split())
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------

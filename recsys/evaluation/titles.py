@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,13 @@ import psycopg
 from recsys.config import Settings
 from recsys.database import connect, read_integers, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError, UnknownNameError
-from recsys.evaluation.metrics import MetricKey, Protocol, score_list
+from recsys.evaluation.metrics import MetricKey, N, Protocol, score_list
 from recsys.evaluation.results import store_result
-from recsys.titles.profiles import Entries, read_entries
+from recsys.progress import Progress, silent
+from recsys.titles.profiles import Entries, read_entries, title_names
+from recsys.titles.smoothing import unit_rows
 from recsys.titles.splits import split_id
 from recsys.titles.tuning import objective
-
-N = 500
-"""Tracks that every method answers with, as in the RecSys Challenge 2018."""
 
 KERNEL_POWER = 10
 """Of the title-title cosine, in the baseline of Faggioli et al. 2018 (MODELS A5)."""
@@ -36,15 +36,12 @@ SELECT DISTINCT s.playlist_id::bigint, p.title_id::bigint, pt.track_id::bigint
 """
 
 # The clean protocol searches what was built from the train part, the seed protocol everything, as the paper does.
-# A split that was replaced has the id of the old one: what was built before it may hold its answers.
 RECOMMENDERS = """
 SELECT m.id, m.name
   FROM model AS m
  WHERE m.kind = 'title-recommender'
    AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM CASE WHEN %(protocol)s = 'clean' THEN %(split)s::bigint END
    AND EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = m.id)
-   AND NOT EXISTS (SELECT FROM split AS s
-                    WHERE s.id = (m.config ->> 'split')::bigint AND m.profiled_at < s.created_at)
  ORDER BY m.id
 """
 
@@ -80,10 +77,6 @@ class MethodResult:
         return float(np.mean(self.scores[metric, k]))
 
 
-Progress = Callable[[str, int, int], None]
-"""Called with the method, titles answered and all titles."""
-
-
 def held_out(connection: psycopg.Connection, split: int, part: str, limit: int | None = None) -> HeldOut:
     """The playlists of a part, the first `limit` by id.
 
@@ -97,9 +90,7 @@ def held_out(connection: psycopg.Connection, split: int, part: str, limit: int |
     ids, starts = np.unique(playlist[order], return_index=True)
     tracks = np.split(track[order], starts[1:])[:limit]
     titles = title[order][starts][:limit]
-    names: dict[int, str] = dict(
-        connection.execute("SELECT id, name FROM title WHERE id = ANY(%s)", (np.unique(titles).tolist(),)).fetchall()
-    )
+    names = title_names(connection, np.unique(titles))
     return HeldOut(ids[:limit].tolist(), [names[t] for t in titles.tolist()], tracks)
 
 
@@ -121,17 +112,11 @@ class Baselines:
     def __init__(self, connection: psycopg.Connection, entries: Entries) -> None:
         self._counts = entries.counts()
         self._tracks = entries.track_ids
-        names: dict[str, int] = dict(
-            connection.execute(
-                "SELECT name, id FROM title WHERE id = ANY(%s)", (entries.title_ids.tolist(),)
-            ).fetchall()
-        )
-        place_of = {int(title): place for place, title in enumerate(entries.title_ids)}
-        self._row_of = {name: place_of[title] for name, title in names.items()}
+        names = title_names(connection, entries.title_ids)
+        self._row_of = {names[title]: place for place, title in enumerate(entries.title_ids.tolist())}
         holders = np.asarray(self._counts.sum(axis=0)).ravel()
         self._popularity = holders / (holders.max() + 1) / 2
-        norms = np.sqrt(np.asarray(self._counts.multiply(self._counts).sum(axis=1)).ravel())
-        self._units = self._counts.multiply(1 / norms[:, None]).tocsr()
+        self._units = unit_rows(self._counts).tocsr()
 
     def popularity(self, _title: str) -> list[int]:
         """The tracks that most playlists hold."""
@@ -169,7 +154,7 @@ def evaluate_titles(
     *,
     limit: int | None = None,
     keep: bool = True,
-    progress: Progress = lambda _method, _done, _all: None,
+    progress: Progress = silent,
 ) -> list[MethodResult]:
     """Answer the titles of a part with every method and score the answers, one method after the other.
 
@@ -248,9 +233,7 @@ class Trial:
     scores: dict[MetricKey, float]
 
 
-def explain_playlist(
-    settings: Settings, split: str, playlist: int, progress: Progress = lambda _method, _done, _all: None
-) -> list[Trial]:
+def explain_playlist(settings: Settings, split: str, playlist: int, progress: Progress = silent) -> list[Trial]:
     """Every method's answer for one held-out playlist, with what was found of it.
 
     Raises:
@@ -269,43 +252,47 @@ def explain_playlist(
         ways = _ways(connection, split, own_id, protocol)
         playlists = held_out(connection, own_id, row[0])
         place = playlists.playlist_ids.index(playlist)
-        truth = playlists.tracks[place]
+        truth = playlists.tracks[place].tolist()
+        held = _track_names(connection, truth)
         artist_of = artists_of_tracks(connection)
         trials = []
         for done, (method, _, answer) in enumerate(ways):
             progress(method, done, len(ways))
             tracks = answer(playlists.titles[place])
-            names = _track_names(connection, [*tracks, *truth.tolist()])
-            found = set(truth.tolist())
             trials.append(
                 Trial(
                     method,
                     playlists.titles[place],
-                    [names[t] for t in truth.tolist()],
-                    [names[t] for t in tracks],
-                    [rank for rank, t in enumerate(tracks, start=1) if t in found],
+                    held,
+                    _track_names(connection, tracks),
+                    [rank for rank, t in enumerate(tracks, start=1) if t in truth],
                     score_list(tracks, truth, artist_of, protocol),
                 )
             )
     return trials
 
 
-def _track_names(connection: psycopg.Connection, tracks: Sequence[int]) -> dict[int, str]:
+def _track_names(connection: psycopg.Connection, tracks: Sequence[int]) -> list[str]:
     query = (
         "SELECT t.id, s.artist || ' - ' || t.title FROM track AS t JOIN song AS s ON s.id = t.song_id"
         " WHERE t.id = ANY(%s)"
     )
-    return dict(connection.execute(query, (list(tracks),)).fetchall())
+    names: dict[int, str] = dict(connection.execute(query, (list(tracks),)).fetchall())
+    return [names[track] for track in tracks]
 
 
 def validation_score(settings: Settings, split: str, limit: int | None = None) -> Callable[[int], float]:
     """A score of recommenders on the validation part for `tune_titles`, the mean of R-precision * 2 and NDCG."""
 
+    @cache
+    def playlists() -> HeldOut:
+        with connect(settings, autocommit=True) as connection:
+            return held_out(connection, split_id(connection, split), "validation", limit)
+
     def score(model: int) -> float:
         with translated_errors(), connect(settings, autocommit=True) as connection:
-            playlists = held_out(connection, split_id(connection, split), "validation", limit)
             answer = voting(connection, model, "soft")
-            result = _score("ours", model, answer, playlists, {}, "clean", lambda _method, _done, _all: None)
+            result = _score("ours", model, answer, playlists(), {}, "clean", silent)
         return objective(result.scores["r_precision_tracks", N], result.scores["ndcg", N])
 
     return score

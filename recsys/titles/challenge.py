@@ -18,7 +18,9 @@ from recsys.names import normal_title, song_name
 from recsys.sources.damaged_json import BrokenError, decode
 from recsys.sources.inputs import Bytes, file_input
 from recsys.sources.texts import UnusableError, excerpt, identifier, optional, track_uri
-from recsys.titles.continuation import continue_playlist, is_spotify_track
+from recsys.titles.continuation import continue_playlist, is_spotify_track, tracks_of_songs
+from recsys.titles.encoder import load_export
+from recsys.titles.recommend import NOT_TEXT
 
 if TYPE_CHECKING:
     from recsys.titles.encoder import Encoder
@@ -28,16 +30,8 @@ ANSWERS = 500
 
 TEAM_INFO = "team_info"
 
-_NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
 BY_URI = "SELECT uri, id FROM track WHERE uri = ANY(%s)"
-
-# A song's most held track; its oldest one where none is counted yet.
-BY_SONG = """
-SELECT s.key, coalesce(st.track_id, (SELECT min(t.id) FROM track AS t WHERE t.song_id = s.id))
-  FROM song AS s LEFT JOIN song_stats AS st ON st.song_id = s.id
- WHERE s.key = ANY(%s)
-"""
+SONGS_BY_KEY = "SELECT key, id FROM song WHERE key = ANY(%s)"
 
 
 @dataclass(frozen=True)
@@ -115,7 +109,7 @@ def _playlist(record: object) -> ChallengePlaylist:
     if not isinstance(tracks, list):
         raise UnusableError("tracks is not a list")
     name = record.get("name")
-    text = _NOT_TEXT.sub(" ", name) if isinstance(name, str) else ""
+    text = NOT_TEXT.sub(" ", name) if isinstance(name, str) else ""
     return ChallengePlaylist(pid, text if normal_title(text) else None, tuple(map(_given, tracks)))
 
 
@@ -144,8 +138,9 @@ def find_given(connection: psycopg.Connection, tracks: Sequence[GivenTrack]) -> 
         for track in tracks
         if track.uri not in by_uri and track.title is not None and track.artist is not None
     }
-    by_song: dict[str, int] = dict(connection.execute(BY_SONG, (list(keys.values()),)).fetchall()) if keys else {}
-    found = (by_uri.get(track.uri, by_song.get(keys.get(track, ""))) for track in tracks)
+    songs: dict[str, int] = dict(connection.execute(SONGS_BY_KEY, (list(keys.values()),)).fetchall()) if keys else {}
+    of_song = tracks_of_songs(connection, list(songs.values())) if songs else {}
+    found = (by_uri.get(track.uri, of_song.get(songs.get(keys.get(track, ""), 0))) for track in tracks)
     return list(dict.fromkeys(track_id for track_id in found if track_id is not None))
 
 
@@ -169,11 +164,7 @@ def answer_challenge(
     Raises:
         NotReadyError: no titles are embedded yet, or the catalogue has too few tracks.
     """
-    if load_encoder is None:
-        from recsys.titles.encoder import load_export
-
-        load_encoder = load_export
-    load_once = cache(load_encoder)
+    load_once = cache(load_encoder or load_export)
     for number, playlist in enumerate(playlists, start=1):
         tracks = continue_playlist(
             connection,

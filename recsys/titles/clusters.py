@@ -7,7 +7,7 @@ title in common.
 import heapq
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -22,14 +22,13 @@ from recsys.config import Settings
 from recsys.database import connect, copy_rows, read_integers, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError
 from recsys.names import normal_title
+from recsys.progress import Progress, silent
 from recsys.titles.cluster_picture import check_endings, draw, make_picture
-from recsys.titles.encoder import Encoder, prepare_encoder
+from recsys.titles.encoder import Encoder, encode_by_length, prepare_encoder
 from recsys.titles.splits import split_id
 
 Vectors = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and how much of how much is done (0 of 0 where that is unknown)."""
 
 CLUSTERS = 200
 PLAYLISTS_PER_CLUSTER = 10
@@ -167,7 +166,7 @@ def cluster_playlists(
     encoder_name: str | None = None,
     seed: int = 0,
     pictures: Sequence[Path] = (),
-    progress: Progress = lambda _step, _done, _all: None,
+    progress: Progress = silent,
 ) -> ClusterSummary:
     """Group the playlists that have a title and a track by what their tracks are called.
 
@@ -311,17 +310,10 @@ def _track_titles(connection: psycopg.Connection) -> tuple[list[str], npt.NDArra
 def _embed(encoder: Encoder, names: Sequence[str], progress: Progress) -> Vectors:
     """Vectors (names, dimension); names of like length are encoded together."""
     vectors = np.empty((len(names), encoder.dimension), dtype=np.float32)
-    by_length = np.array(sorted(range(len(names)), key=lambda place: len(names[place])), dtype=np.int64)
-    done = 0
-
-    def count(finished: int) -> None:
-        nonlocal done
-        done += finished
-        progress("embedding track titles", done, len(names))
-
-    for start in range(0, len(names), TITLES_AT_ONCE):
-        places = by_length[start : start + TITLES_AT_ONCE]
-        vectors[places] = encoder.encode([names[place] for place in places], on_batch=count)
+    for places, found in encode_by_length(
+        encoder, names, TITLES_AT_ONCE, lambda done: progress("embedding track titles", done, len(names))
+    ):
+        vectors[places] = found
     return vectors
 
 

@@ -102,17 +102,19 @@ UNFILTERED = Filters()
 
 
 TRACKS_OF_SONGS = """
-SELECT coalesce(st.track_id, (SELECT min(t.id) FROM track AS t WHERE t.song_id = k.song))
+SELECT k.song, coalesce(st.track_id, (SELECT min(t.id) FROM track AS t WHERE t.song_id = k.song))
   FROM unnest(%s::bigint[]) WITH ORDINALITY AS k (song, place)
   LEFT JOIN song_stats AS st ON st.song_id = k.song
  ORDER BY k.place
 """
 
 
-def tracks_of_songs(connection: psycopg.Connection, songs: Sequence[int]) -> list[int]:
-    """The most held track of each song, in order; songs of which no list names a release are left out."""
+def tracks_of_songs(connection: psycopg.Connection, songs: Sequence[int]) -> dict[int, int]:
+    """The most held track of each song, in order, its oldest one where none is counted yet; songs without a track are
+    left out.
+    """
     rows = connection.execute(TRACKS_OF_SONGS, (list(songs),)).fetchall()
-    return [track for (track,) in rows if track is not None]
+    return {song: track for song, track in rows if track is not None}
 
 
 def continue_playlist(

@@ -1,6 +1,5 @@
 """Titles into vectors and votes: distinct titles only, batch by batch, going on where it was interrupted."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -9,8 +8,9 @@ import psycopg
 from recsys.config import Settings
 from recsys.database import connect, copy_vectors, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError
+from recsys.progress import Progress, silent
 from recsys.registry import ModelFacts, make_current, register_model
-from recsys.titles.encoder import Encoder, prepare_encoder
+from recsys.titles.encoder import Encoder, encode_by_length, prepare_encoder
 from recsys.titles.profiles import build_index, build_profiles
 from recsys.titles.smoothing import Smoothing
 from recsys.titles.splits import split_id
@@ -24,13 +24,11 @@ SELECT t.id, t.name
    AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = %s AND e.title_id = t.id)
 """
 
-# What was fitted by `recsys titles tune` outlives a rebuild, but not the split on which it was fitted.
+# What was fitted by `recsys titles tune` outlives a rebuild.
 FITTED = """
-SELECT m.config -> 'parameters', m.config -> 'smoothing'
-  FROM model AS m LEFT JOIN split AS s ON s.id = (m.config ->> 'split')::bigint
- WHERE m.kind = 'title-recommender' AND (m.config ->> 'encoder')::bigint = %s
-   AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM %s
-   AND (s.id IS NULL OR m.profiled_at >= s.created_at)
+SELECT config -> 'parameters', config -> 'smoothing' FROM model
+ WHERE kind = 'title-recommender' AND (config ->> 'encoder')::bigint = %s
+   AND (config ->> 'split')::bigint IS NOT DISTINCT FROM %s
 """
 
 
@@ -48,14 +46,10 @@ class EmbedSummary:
     has_index: bool
 
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and how much of how much is done (0 of 0 where that is unknown)."""
-
-
 def embed_titles(
     settings: Settings,
     encoder_name: str | None = None,
-    progress: Progress = lambda _step, _done, _all: None,
+    progress: Progress = silent,
     *,
     split: str | None = None,
 ) -> EmbedSummary:
@@ -135,18 +129,11 @@ def _register_recommender(
 
 def _embed(connection: psycopg.Connection, encoder: Encoder, model_id: int, progress: Progress) -> int:
     titles = connection.execute(UNEMBEDDED, (model_id,)).fetchall()
-    titles.sort(key=lambda row: (len(row[1]), row[0]))
-    done = 0
-
-    def count(finished: int) -> None:
-        nonlocal done
-        done += finished
-        progress("embedding titles", done, len(titles))
-
-    for start in range(0, len(titles), BATCH):
-        batch = titles[start : start + BATCH]
-        vectors = encoder.encode([name for _, name in batch], on_batch=count)
-        ids = np.array([title_id for title_id, _ in batch], dtype=np.int64)
+    names = [name for _, name in titles]
+    for places, vectors in encode_by_length(
+        encoder, names, BATCH, lambda done: progress("embedding titles", done, len(titles))
+    ):
+        ids = np.array([titles[place][0] for place in places], dtype=np.int64)
         copy_vectors(connection, "title_embedding", ("model_id", "title_id", "embedding"), model_id, ids, vectors)
         connection.commit()
     return len(titles)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -138,6 +138,26 @@ class Encoder:
             )
         except Exception as error:
             raise _damaged(self.folder) from error
+
+
+def encode_by_length(
+    encoder: Encoder, texts: Sequence[str], at_once: int, on_done: Callable[[int], None]
+) -> Iterator[tuple[list[int], Vectors]]:
+    """The places of at most `at_once` texts and their vectors, shortest first; `on_done` gets the texts so far.
+
+    Texts of like length are encoded together, in an order that does not depend on that of the texts.
+    """
+    done = 0
+
+    def count(finished: int) -> None:
+        nonlocal done
+        done += finished
+        on_done(done)
+
+    order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), texts[place]))
+    for start in range(0, len(order), at_once):
+        places = order[start : start + at_once]
+        yield places, encoder.encode([texts[place] for place in places], on_batch=count)
 
 
 def load_export(folder: Path) -> Encoder:

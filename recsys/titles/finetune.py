@@ -11,7 +11,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from recsys import __version__
 from recsys.errors import EncoderError, NotReadyError, SettingsError
+from recsys.progress import Progress, silent
 from recsys.titles.snapshot import TitleSnapshot, check_replaceable, replaced_folder, summary_of
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ LOGS_AN_EPOCH = 10
 
 Loss = Literal["cross-entropy", "triplet", "contrastive", "co-occurrence", "tower", "tracks"]
 Device = Literal["auto", "cpu", "cuda"]
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and how much of how much is done (0 of 0 where that is unknown)."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def finetune(
     output: Path,
     *,
     base: str | None = None,
-    progress: Progress = lambda _step, _done, _all: None,
+    progress: Progress = silent,
 ) -> FinetuneSummary:
     """Fine-tune an encoder on a snapshot's train part, and write the epoch that its validation part finds best.
 

@@ -1,11 +1,12 @@
 """What happens beside the steps of a training: the best epoch is kept, and progress shown."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from recsys.progress import Progress
 from recsys.titles.finetune_losses import TitleLoss
 
 
@@ -52,7 +53,7 @@ class KeepBest(TrainerCallback):
 class ShowProgress(TrainerCallback):
     """Calls with the epoch and the last loss, and how many of how many steps are done."""
 
-    def __init__(self, progress: Callable[[str, int, int], None]) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._loss = ""
 

@@ -13,6 +13,7 @@ from sentence_transformers.base.sampler import DefaultBatchSampler
 
 from recsys.errors import NotReadyError
 from recsys.titles.finetune import Loss
+from recsys.titles.smoothing import unit_rows
 from recsys.titles.snapshot import NO_CLUSTER, TitleSnapshot
 
 Integers = npt.NDArray[np.int64]
@@ -129,8 +130,7 @@ def title_songs(snapshot: TitleSnapshot, playlists: Integers) -> Matrix:
 def _like_pairs(snapshot: TitleSnapshot, train: Integers, seed: int) -> Integers:
     """Pairs of titles with like song sets (Faggioli et al. 2018): (pairs, 2), drawn by the cosine of the sets."""
     counts = title_songs(snapshot, train)
-    sets = counts.sign()
-    sets = sparse.diags(1 / np.sqrt(np.maximum(np.diff(sets.indptr), 1))).astype(np.float32) @ sets
+    sets = unit_rows(counts.sign())
     draws = PAIRS_PER_DOUBLING * (1 + np.log2(np.maximum(np.bincount(snapshot.title[train]), 1)).astype(np.int64))
     rng = np.random.default_rng(seed)
     transposed = sets.T.tocsc()

@@ -1,6 +1,6 @@
 """What each title and each artist votes for: `title_profile` and `artist_profile`, read from the playlists."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -65,9 +65,12 @@ class Entries:
 
     def counts(self) -> Any:
         """Playlists of a title that hold a song, a csr_matrix (titles, songs), float32."""
-        shape = (len(self.title_ids), len(self.song_ids))
-        ones = np.ones(len(self.songs), dtype=np.float32)
-        return sparse.coo_matrix((ones, (self.title_of[self.playlists], self.songs)), shape=shape).tocsr()
+        return _ones(self.title_of[self.playlists], self.songs, (len(self.title_ids), len(self.song_ids)))
+
+
+def _ones(rows: Ids, columns: Ids, shape: tuple[int, int]) -> Any:
+    """A csr_matrix, float32, that counts each pair of a row and a column."""
+    return sparse.coo_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape).tocsr()
 
 
 def read_entries(connection: psycopg.Connection, split: int | None = None) -> Entries:
@@ -136,19 +139,14 @@ def artist_votes(
         titles: names of `entries.title_ids`.
         tracks: songs that are kept.
     """
-    shape = (len(entries.song_ids), len(artists))
-    credited = sparse.coo_matrix((np.ones(len(song_artists[0]), np.float32), song_artists), shape=shape).tocsr()
+    songs_there, lists = len(entries.song_ids), len(entries.playlist_ids)
+    credited = _ones(*song_artists, (songs_there, len(artists)))
     credited.data[:] = 1
-    lists = len(entries.playlist_ids)
-    held = sparse.coo_matrix(
-        (np.ones(len(entries.songs), np.float32), (entries.playlists, entries.songs)), shape=(lists, shape[0])
-    ).tocsr()
+    held = _ones(entries.playlists, entries.songs, (lists, songs_there))
     by_artist = (held @ credited).tocsr()
     lengths = np.maximum(np.diff(held.indptr), 1)
     shares = by_artist.multiply(1 / lengths[:, None]).tocsr()
-    per_title = sparse.coo_matrix(
-        (np.ones(lists, np.float32), (entries.title_of, np.arange(lists))), shape=(len(titles), lists)
-    ).tocsr()
+    per_title = _ones(entries.title_of, np.arange(lists), (len(titles), lists))
     title_shares = (per_title @ shares).tocsr()
     title_sizes = np.asarray(per_title.sum(axis=1)).ravel()
     in_playlists = np.asarray((by_artist > 0).sum(axis=0)).ravel()
@@ -243,9 +241,7 @@ def _title_rows(model_id: int, entries: Entries, sizes: Ids, profiles: Profiles)
 
 
 def _artist_votes(connection: psycopg.Connection, entries: Entries, tracks: int) -> list[ArtistVote]:
-    names: Mapping[int, str] = dict(
-        connection.execute("SELECT id, name FROM title WHERE id = ANY(%s)", (entries.title_ids.tolist(),)).fetchall()
-    )
+    names = title_names(connection, entries.title_ids)
     song, artist = read_integers(
         connection,
         "SELECT song_id::bigint, artist_id::bigint FROM song_artist WHERE song_id = ANY(%(songs)s)",
@@ -257,6 +253,12 @@ def _artist_votes(connection: psycopg.Connection, entries: Entries, tracks: int)
     artists = connection.execute(query, (artist_ids.tolist(),)).fetchall()
     song_artists = (np.searchsorted(entries.song_ids, song), places)
     return artist_votes(entries, artists, song_artists, [names[t] for t in entries.title_ids.tolist()], tracks)
+
+
+def title_names(connection: psycopg.Connection, titles: Ids) -> dict[int, str]:
+    """The names of titles by their ids."""
+    rows = connection.execute("SELECT id, name FROM title WHERE id = ANY(%s)", (titles.tolist(),))
+    return dict(rows.fetchall())
 
 
 def build_index(connection: psycopg.Connection, encoder_id: int, limit: int = EXACT_SCAN_LIMIT) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Method = Literal["soft", "seed"]
 
-_NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and lone surrogates. What is invisible stays: it joins the parts of an emoji."""
 
 EXPLAINED_TITLES = 3
@@ -32,11 +32,10 @@ SELECT m.folder,
  WHERE m.kind = 'title-recommender' AND CASE WHEN %(model)s::bigint IS NULL THEN m.is_current ELSE m.id = %(model)s END
 """
 
-# A split that was replaced may have the id of the old one: what was built before it knows other playlists.
 MODEL_OF_SPLIT = """
 SELECT m.id
   FROM split AS s JOIN model AS m ON m.kind = 'title-recommender' AND (m.config ->> 'split')::bigint = s.id
- WHERE s.name = %s AND m.profiled_at >= s.created_at
+ WHERE s.name = %s AND m.profiled_at IS NOT NULL
  ORDER BY m.profiled_at DESC
  LIMIT 1
 """
@@ -210,7 +209,7 @@ def _read_title(
     name = normal_title(title)
     if not name:
         raise UnknownNameError("the title is blank: give a few words")
-    if _NOT_TEXT.search(name):
+    if NOT_TEXT.search(name):
         raise UnknownNameError("the title holds characters that are not text: give a few words")
     row = connection.execute(CURRENT_MODEL, {"title": name, "model": model}).fetchone()
     if row is None:

@@ -121,7 +121,8 @@ def _mixed(
     return distinct, np.bincount(inverse, all_values).astype(np.float64)
 
 
-def _unit_rows(matrix: Counts) -> Counts:
+def unit_rows(matrix: Counts) -> Counts:
+    """The same matrix with rows of length 1, float32; a row of zeros stays one."""
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return sparse.diags(1 / np.where(norms == 0, 1, norms)).astype(np.float32) @ matrix
 
@@ -141,7 +142,7 @@ def _heaviest(counts: Counts, kept: int) -> Counts:
 def _kernel_blocks(counts: Counts, options: Smoothing) -> Iterator[tuple[slice, Counts]]:
     """Rows of the title-title kernel: cosine of song sets to a power, without the title itself, of sum 1."""
     titles = counts.shape[0]
-    units = _unit_rows(_heaviest(counts, KERNEL_SONGS)).tocsr()
+    units = unit_rows(_heaviest(counts, KERNEL_SONGS)).tocsr()
     transposed = units.T.tocsr()
     for first in range(0, titles, BLOCK):
         block = slice(first, min(first + BLOCK, titles))
@@ -172,7 +173,7 @@ class _LowRank:
         if rank < 1:
             return
         damped = np.maximum(holders, 1) ** -options.damping
-        units = (_unit_rows(counts) @ sparse.diags(damped)).tocsc()[:, self.songs].tocsr().astype(np.float32)
+        units = (unit_rows(counts) @ sparse.diags(damped)).tocsc()[:, self.songs].tocsr().astype(np.float32)
         left, values, right = svds(units, k=rank, v0=np.ones(min(units.shape)))
         self._left = (left * values).astype(np.float32)
         self._right = (right / damped[self.songs]).astype(np.float32)

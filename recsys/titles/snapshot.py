@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from recsys import __version__
 from recsys.errors import NotReadyError, SourceError
+from recsys.progress import Progress, silent
 
 if TYPE_CHECKING:
     import psycopg
@@ -36,9 +37,6 @@ ARRAYS_FILE = "playlists.npz"
 
 NO_CLUSTER = -1
 PLAYLISTS_AT_ONCE = 20_000
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and how much of how much is done (0 of 0 where that is unknown)."""
 
 # In an order that does not depend on how, or in which order, the rows came into the database.
 PLAYLISTS = """
@@ -170,7 +168,7 @@ def export_title_snapshot(
     folder: Path,
     *,
     split: str | None = None,
-    progress: Progress = lambda _step, _done, _all: None,
+    progress: Progress = silent,
 ) -> SnapshotSummary:
     """Write what training reads into a folder, which is there once it is whole; an older snapshot in it is replaced.
 

@@ -1,7 +1,7 @@
 """Playlists divided into train, validation and test: at random, or at random inside every cluster."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,12 +12,12 @@ from psycopg.types.json import Jsonb
 from recsys.config import Settings
 from recsys.database import connect, copy_rows, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError, SettingsError, UnknownNameError
+from recsys.progress import Progress, silent
+from recsys.titles.snapshot import PARTS, Part
 
 Protocol = Literal["clean", "seed"]
-Part = Literal["train", "validation", "test"]
 Fractions = tuple[float, float, float]
 
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FRACTIONS: Fractions = (0.8, 0.1, 0.1)
 
 # In an order that does not depend on how, or in which order, the rows came into the database.
@@ -39,6 +39,12 @@ SELECT p.id, c.number
    AND NOT c.is_miscellaneous
    AND EXISTS (SELECT FROM playlist_track AS pt WHERE pt.playlist_id = p.id)
  ORDER BY c.number, s.name COLLATE "C", p.external_id COLLATE "C"
+"""
+
+# What was built, and fitted, on the train part of a split that is replaced may hold what the new one holds out.
+FORGET_RECOMMENDERS = """
+DELETE FROM model AS m USING split AS s
+ WHERE s.name = %s AND m.kind = 'title-recommender' AND (m.config ->> 'split')::bigint = s.id
 """
 
 LEFT_OUT = """
@@ -113,7 +119,7 @@ def make_split(
     seed: int = 0,
     fractions: Fractions = FRACTIONS,
     replace: bool = False,
-    progress: Callable[[str, int, int], None] = lambda _step, _done, _all: None,
+    progress: Progress = silent,
 ) -> SplitSummary:
     """Divide the playlists that have a title and a track, and store the parts under a name.
 
@@ -127,7 +133,7 @@ def make_split(
         protocol: `clean` or `seed`.
         seed: of the shuffle.
         fractions: of train, validation and test; they sum to 1.
-        replace: whether a split of this name may be replaced; what was clustered and measured on it goes with it.
+        replace: whether a split of this name may be replaced; what was clustered, built and measured on it goes too.
         progress: called as work goes on.
 
     Raises:
@@ -152,6 +158,7 @@ def make_split(
                 raise NotReadyError("there are not three playlists to divide: load more with `recsys ingest`")
             divided = divide(groups, seed, fractions)
             progress("storing the parts", 0, len(divided))
+            connection.execute(FORGET_RECOMMENDERS, (name,))
             connection.execute("DELETE FROM split WHERE name = %s", (name,))
             config = {"fractions": fractions} | ({} if clustering is None else {"clustering": clustering})
             values = {"name": name, "protocol": protocol, "seed": seed, "config": Jsonb(config)}

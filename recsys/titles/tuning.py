@@ -10,6 +10,7 @@ import psycopg
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError
+from recsys.progress import Progress, silent
 from recsys.titles.profiles import build_profiles
 from recsys.titles.recommend import recommender_as_of
 from recsys.titles.smoothing import Smoothing
@@ -56,17 +57,13 @@ class TuneSummary:
     trials: list[Trial]
 
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is tried, and how many of how many trials are done."""
-
-
 def tune_titles(
     settings: Settings,
     split: str,
     score: Score,
     *,
     profiles: bool = True,
-    progress: Progress = lambda _step, _done, _all: None,
+    progress: Progress = silent,
 ) -> TuneSummary:
     """Choose the profiles' smoothing and then each parameter of the vote, one after the other, and keep the best.
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recsys.evaluation.llm_answers import MAX_LINE, read_answer
@@ -146,6 +146,7 @@ PIECES = st.sampled_from(
 )
 
 
+@example("by by 1. \t1. ")
 @given(st.lists(PIECES | st.text(max_size=6), max_size=30).map("".join))
 def test_any_text_is_read(text: str) -> None:
     for mention in read_answer(text):

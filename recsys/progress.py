@@ -1,0 +1,10 @@
+"""How long work tells what it is doing; the library never prints."""
+
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, and how much of how much is done (0 of 0 where that is unknown)."""
+
+
+def silent(_step: str, _done: int, _all: int) -> None:
+    """Progress that nobody wants to see."""
