@@ -32,21 +32,21 @@ class InProcess:
 
     def __init__(self, connection: psycopg.Connection) -> None:
         rows = connection.execute(
-            "SELECT e.title_id, e.embedding::real[], p.track_ids, p.weights, p.playlists FROM title_embedding AS e"
-            " JOIN model AS m ON (m.config ->> 'encoder')::bigint = e.model_id AND m.is_current"
+            "SELECT e.title_id, e.embedding::real[], p.track_ids, p.weights FROM title_embedding AS e"
+            " JOIN model AS m ON m.is_current AND m.kind = 'title-recommender'"
+            " AND e.model_id = CASE WHEN m.config ? 'adapter' THEN m.id ELSE (m.config ->> 'encoder')::bigint END"
             " JOIN title_profile AS p ON p.model_id = m.id AND p.title_id = e.title_id"
         ).fetchall()
         self.vectors = np.array([row[1] for row in rows], dtype=np.float32)
         self.tracks = [np.array(row[2]) for row in rows]
         self.weights = [np.array(row[3]) for row in rows]
-        self.playlists = np.array([row[4] for row in rows])
         self.largest = max(int(tracks.max()) for tracks in self.tracks) + 1
 
-    def recommend(self, vector: np.ndarray, titles: int = 100) -> np.ndarray:
+    def recommend(self, vector: np.ndarray, titles: int = 20) -> np.ndarray:
         """The N best tracks for a vector."""
         similarity = self.vectors @ vector
         nearest = np.argpartition(-similarity, titles)[:titles]
-        voice = np.exp((similarity[nearest] - similarity[nearest].max()) / 0.2) / self.playlists[nearest] ** 0.3
+        voice = np.exp((similarity[nearest] - similarity[nearest].max()) / 0.15)
         tracks = np.concatenate([self.tracks[title] for title in nearest])
         weights = np.concatenate([self.weights[t] * w for t, w in zip(nearest, voice, strict=True)])
         found, place = np.unique(tracks, return_inverse=True)

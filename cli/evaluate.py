@@ -1,7 +1,7 @@
 """`recsys evaluate`: what the answers are worth, measured on playlists that nobody has seen."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import typer
 
@@ -24,6 +24,9 @@ def titles(
     split: str = typer.Option("clean", metavar="NAME", help="The split, see `recsys titles split`."),
     part: Part = typer.Option(Part.VALIDATION, metavar="PART", help="validation, or test for what is reported once."),
     limit: int | None = typer.Option(None, min=1, metavar="COUNT", help="So many playlists at most."),
+    llm: list[int] = typer.Option(
+        [], metavar="SHOTS", help="Also ask RECSYS_LLM_MODEL, with 0, 1 or 5 examples; may be repeated."
+    ),
     playlist: int | None = typer.Option(None, metavar="ID", help="Explain one held-out playlist instead."),
     report: list[Path] = typer.Option([], metavar="FILE", help="Also write a report, .md or .html; may be repeated."),
     as_json: bool = output.JSON,
@@ -33,17 +36,21 @@ def titles(
     The results are kept: SELECT * FROM leaderboard.
     """
     from recsys.config import load_settings
+    from recsys.evaluation.llm import Shots
     from recsys.evaluation.titles import evaluate_titles, explain_playlist
 
     for file in report:
         if file.suffix not in (".md", ".html"):
             raise typer.BadParameter(f"{file.name} ends neither in .md nor in .html", param_hint="--report")
+    shots = [count for count in get_args(Shots) if count in llm]
+    if unknown := [str(count) for count in llm if count not in shots]:
+        raise typer.BadParameter(f"a prompt shows 0, 1 or 5 examples, not {unknown[0]}", param_hint="--llm")
     settings = load_settings()
     with output.steps("reading") as show:
         if playlist is not None:
             trials = explain_playlist(settings, split, playlist, show)
         else:
-            results = evaluate_titles(settings, split, part.value, limit=limit, progress=show)
+            results = evaluate_titles(settings, split, part.value, limit=limit, shots=shots, progress=show)
     if playlist is not None:
         _print_trials(trials, as_json=as_json)
         return

@@ -20,9 +20,12 @@ def embed(
         None, metavar="NAME|PATH", help="Sentence encoder, a hub name or a folder; all-MiniLM-L6-v2 by default."
     ),
     split: str = typer.Option(None, metavar="NAME", help="Build from the train part of a split, for --as-of."),
+    adapt: bool = typer.Option(
+        None, "--adapt/--no-adapt", help="Learn from playlists what titles mean; by default from 1,000 playlists on."
+    ),
     as_json: bool = output.JSON,
 ) -> None:
-    """Embed new titles, build what titles vote for.
+    """Embed new titles, learn from playlists what titles mean, build what they vote for.
 
     Each distinct title once; an interrupted run goes on where it stopped.
     """
@@ -30,7 +33,7 @@ def embed(
     from recsys.titles import embed_titles
 
     with output.steps("titles") as show:
-        summary = embed_titles(load_settings(), encoder, show, split=split)
+        summary = embed_titles(load_settings(), encoder, show, split=split, adapt=adapt)
     if as_json:
         output.print_json([summary])
         return
@@ -38,6 +41,7 @@ def embed(
         ("encoder", f"{summary.encoder}, {summary.dimension} dimensions (model {summary.model_id})"),
         ("titles embedded", output.number(summary.embedded)),
         ("already there", output.number(summary.already_there)),
+        ("adapted to", f"{output.number(summary.adapted_to)} playlists" if summary.adapted_to else "nothing"),
         ("title profiles", output.number(summary.profiles)),
         ("search", "HNSW index" if summary.has_index else "exact scan"),
     ]

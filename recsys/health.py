@@ -19,12 +19,15 @@ PACKAGES = ("recsys", "torch", "sentence-transformers", "torch-geometric", "onnx
 
 EMBEDDED = """
 SELECT m.id, m.name, m.folder,
-       (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = (m.config ->> 'encoder')::bigint),
+       (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = v.id),
        (SELECT count(*) FROM title_profile AS p WHERE p.model_id = m.id
            AND NOT EXISTS (SELECT FROM title_embedding AS e
-                            WHERE e.model_id = (m.config ->> 'encoder')::bigint AND e.title_id = p.title_id)),
+                            WHERE e.model_id = v.id AND e.title_id = p.title_id)),
        coalesce(m.profiled_at < (SELECT max(r.playlists_changed_at) FROM ingest_run AS r), false)
   FROM model AS m
+ CROSS JOIN LATERAL (
+   SELECT CASE WHEN m.config ? 'adapter' THEN m.id ELSE (m.config ->> 'encoder')::bigint END AS id
+ ) AS v
  WHERE m.kind = 'title-recommender' AND m.is_current
 """
 

@@ -1,6 +1,14 @@
 """The database's door: connections, sessions, the schema, bulk copy."""
 
-from recsys.database.bulk import IdRegister, Questions, copy_integers, copy_rows, copy_vectors, read_integers
+from recsys.database.bulk import (
+    IdRegister,
+    Questions,
+    copy_integers,
+    copy_rows,
+    copy_vectors,
+    read_integers,
+    read_vectors,
+)
 from recsys.database.connection import (
     check_server,
     connect,
@@ -43,6 +51,7 @@ __all__ = [
     "make_engine",
     "prepare_schema",
     "read_integers",
+    "read_vectors",
     "require_migrated",
     "revision",
     "session_scope",

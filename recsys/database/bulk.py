@@ -61,12 +61,8 @@ def read_integers(
     """The columns of a query's rows; all must be bigint and none null, so that COPY's tuples have one width."""
     import numpy as np
 
-    statement = f"COPY ({query}) TO STDOUT (FORMAT binary)"
-    with connection.cursor().copy(statement.encode(), parameters) as copy:
-        data = b"".join(bytes(block) for block in copy)
     fields = [field for column in range(columns) for field in ((f"length {column}", ">i4"), (str(column), ">i8"))]
-    body = data[len(COPY_HEADER) : -len(COPY_TRAILER)]
-    packed = np.frombuffer(body, np.dtype([("fields", ">i2"), *fields]))
+    packed = _read_packed(connection, query, parameters, np.dtype([("fields", ">i2"), *fields]))
     return [packed[str(column)].astype(np.int64) for column in range(columns)]
 
 
@@ -91,6 +87,28 @@ def copy_vectors(
     packed["vector length"], packed["dimension"] = 4 + 4 * dimension, dimension
     packed["vector"] = vectors
     _copy_packed(connection, table, columns, packed)
+
+
+def read_vectors(
+    connection: psycopg.Connection, query: str, parameters: Mapping[str, object], dimension: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """The ids and the vectors (rows, dimension) of a query of (bigint, vector), none null, all of one dimension."""
+    import numpy as np
+
+    head = [("fields", ">i2"), ("id length", ">i4"), ("id", ">i8"), ("vector length", ">i4"), ("dimension", ">i4")]
+    packed = _read_packed(connection, query, parameters, np.dtype([*head, ("vector", ">f4", (dimension,))]))
+    return packed["id"].astype(np.int64), packed["vector"].astype(np.float32)
+
+
+def _read_packed(
+    connection: psycopg.Connection, query: str, parameters: Mapping[str, object], layout: np.dtype[np.void]
+) -> npt.NDArray[np.void]:
+    import numpy as np
+
+    statement = f"COPY ({query}) TO STDOUT (FORMAT binary)"
+    with connection.cursor().copy(statement.encode(), parameters) as copy:
+        data = b"".join(bytes(block) for block in copy)
+    return np.frombuffer(data[len(COPY_HEADER) : -len(COPY_TRAILER)], layout)
 
 
 def _copy_packed(

@@ -13,6 +13,7 @@ import psycopg
 from recsys.config import Settings
 from recsys.database import connect, read_integers, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError, UnknownNameError
+from recsys.evaluation.llm import LlmRecommender, Shots, read_examples
 from recsys.evaluation.metrics import MetricKey, N, Protocol, score_list
 from recsys.evaluation.results import store_result
 from recsys.progress import Progress, silent
@@ -23,6 +24,9 @@ from recsys.titles.tuning import objective
 
 KERNEL_POWER = 10
 """Of the title-title cosine, in the baseline of Faggioli et al. 2018 (MODELS A5)."""
+
+LLM_SONGS = 66
+"""Songs that a language model is asked for: the shorter list of the paper's metrics."""
 
 Ids = npt.NDArray[np.int64]
 Answer = Callable[[str], Sequence[int]]
@@ -37,7 +41,7 @@ SELECT DISTINCT s.playlist_id::bigint, p.title_id::bigint, pt.track_id::bigint
 
 # The clean protocol searches what was built from the train part, the seed protocol everything, as the paper does.
 RECOMMENDERS = """
-SELECT m.id, m.name
+SELECT m.id, m.name, m.config ? 'adapter'
   FROM model AS m
  WHERE m.kind = 'title-recommender'
    AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM CASE WHEN %(protocol)s = 'clean' THEN %(split)s::bigint END
@@ -153,6 +157,7 @@ def evaluate_titles(
     part: str = "validation",
     *,
     limit: int | None = None,
+    shots: Sequence[Shots] = (),
     keep: bool = True,
     progress: Progress = silent,
 ) -> list[MethodResult]:
@@ -166,19 +171,25 @@ def evaluate_titles(
         split: name of the split.
         part: "validation", or "test" for what is reported once.
         limit: so many playlists at most.
+        shots: also ask a language model, once for each number of examples that its prompt shows.
         keep: store the results in `evaluation_run` and `evaluation_metric`.
         progress: called as work goes on.
 
     Raises:
         UnknownNameError: there is no such split.
         NotReadyError: the part is empty, or no recommender was built for the split.
+        SettingsError: a language model is to be asked, and none is set.
+        EndpointError: the language model does not answer.
         BusyError: another process is writing, where results are kept.
     """
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
         own_id = split_id(connection, split)
         protocol = _protocol(connection, own_id)
-        ways = _ways(connection, split, own_id, protocol)
+        ways = [
+            *_ways(connection, split, own_id, protocol),
+            *_language_model(settings, connection, own_id if protocol == "clean" else None, shots),
+        ]
         playlists = held_out(connection, own_id, part, limit)
         artist_of = artists_of_tracks(connection)
         connection.commit()
@@ -214,11 +225,29 @@ def _ways(connection: psycopg.Connection, split: str, own_id: int, protocol: Pro
         ("exact title", None, baselines.exact_title),
         ("title kernel, power 10", None, baselines.title_kernel),
     ]
-    for model, name in models:
+    for model, name, is_adapted in models:
         short = name.rpartition("/")[2]
-        ways.append((f"paper's vote, {short}", model, voting(connection, model, "seed")))
+        if not is_adapted:
+            ways.append((f"paper's vote, {short}", model, voting(connection, model, "seed")))
         ways.append((f"ours, {short}", model, voting(connection, model, "soft")))
     return ways
+
+
+def _language_model(
+    settings: Settings, connection: psycopg.Connection, split: int | None, shots: Sequence[Shots]
+) -> list[Way]:
+    """The paper's baseline of a language model; examples in its prompt are of the searched playlists."""
+
+    def way(count: Shots) -> Way:
+        model = LlmRecommender(settings, count)
+        examples = read_examples(connection, split, count)
+
+        def answer(title: str) -> list[int]:
+            return model.answer(connection, title, LLM_SONGS, examples).track_ids
+
+        return f"{model.model}, {count}-shot", None, answer
+
+    return [way(count) for count in shots]
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,12 @@ from recsys.names import normal_title, song_name
 from recsys.sources.damaged_json import BrokenError, decode
 from recsys.sources.inputs import Bytes, file_input
 from recsys.sources.texts import UnusableError, excerpt, identifier, optional, track_uri
+from recsys.titles.adapter import load_title_encoder
 from recsys.titles.continuation import continue_playlist, is_spotify_track, tracks_of_songs
-from recsys.titles.encoder import load_export
 from recsys.titles.recommend import NOT_TEXT
 
 if TYPE_CHECKING:
+    from recsys.titles.adapter import AdaptedEncoder
     from recsys.titles.encoder import Encoder
 
 ANSWERS = 500
@@ -149,7 +150,7 @@ def answer_challenge(
     playlists: Sequence[ChallengePlaylist],
     *,
     model: int | None = None,
-    load_encoder: "Callable[[Path], Encoder] | None" = None,
+    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None" = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Each playlist's pid and 500 distinct URIs of Spotify tracks, best first, none of them given.
@@ -164,7 +165,7 @@ def answer_challenge(
     Raises:
         NotReadyError: no titles are embedded yet, or the catalogue has too few tracks.
     """
-    load_once = cache(load_encoder or load_export)
+    load_once = cache(load_encoder or load_title_encoder)
     for number, playlist in enumerate(playlists, start=1):
         tracks = continue_playlist(
             connection,

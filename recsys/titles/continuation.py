@@ -15,6 +15,7 @@ from recsys.catalog.listed import ListedTrack
 from recsys.titles.recommend import Filters, recommend
 
 if TYPE_CHECKING:
+    from recsys.titles.adapter import AdaptedEncoder
     from recsys.titles.encoder import Encoder
 
 SPOTIFY_TRACK = "^spotify:track:[0-9A-Za-z]{22}$"
@@ -126,7 +127,7 @@ def continue_playlist(
     filters: Filters = UNFILTERED,
     needs_uri: bool = False,
     model: int | None = None,
-    load_encoder: "Callable[[Path], Encoder] | None" = None,
+    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None" = None,
     parameters: Continuation = DEFAULT,
 ) -> list[ListedTrack]:
     """Tracks that go on with a playlist, best first: a song once, and none of the given ones.

@@ -1,21 +1,25 @@
 """Titles into vectors and votes: distinct titles only, batch by batch, going on where it was interrupted."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import psycopg
 
 from recsys.config import Settings
-from recsys.database import connect, copy_vectors, require_migrated, translated_errors, writer_lock
+from recsys.database import connect, copy_vectors, read_vectors, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.registry import ModelFacts, make_current, register_model
+from recsys.titles.adapter import AdaptedEncoder, TitleAdapter, save_adapter
 from recsys.titles.encoder import Encoder, encode_by_length, prepare_encoder
-from recsys.titles.profiles import build_index, build_profiles
+from recsys.titles.forget import adapters_folder, delete_recommenders, remove_folders
+from recsys.titles.profiles import Entries, build_index, build_profiles, read_entries, title_names, title_vectors
 from recsys.titles.smoothing import Smoothing
 from recsys.titles.splits import split_id
 
 BATCH = 2048
+TITLE_EMBEDDING = ("model_id", "title_id", "embedding")
 
 UNEMBEDDED = """
 SELECT t.id, t.name
@@ -25,11 +29,18 @@ SELECT t.id, t.name
 """
 
 # What was fitted by `recsys titles tune` outlives a rebuild.
-FITTED = """
-SELECT config -> 'parameters', config -> 'smoothing' FROM model
- WHERE kind = 'title-recommender' AND (config ->> 'encoder')::bigint = %s
-   AND (config ->> 'split')::bigint IS NOT DISTINCT FROM %s
+FORMER = """
+SELECT m.id, m.config -> 'parameters', m.config -> 'smoothing'
+  FROM model AS m
+ WHERE m.kind = 'title-recommender' AND (m.config ->> 'encoder')::bigint = %s
+   AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM %s AND (m.config ? 'adapter') = %s
+ ORDER BY m.id DESC
 """
+
+VECTORS = "SELECT e.title_id, e.embedding FROM title_embedding AS e WHERE e.model_id = %(model)s"
+
+LEAST_PLAYLISTS = 1_000
+"""Playlists from which on vectors are adapted unless told otherwise: fewer say too little of what titles mean."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,8 @@ class EmbedSummary:
     split: str | None
     embedded: int
     already_there: int
+    adapted_to: int
+    """Playlists that the vectors were adapted to, 0 where they are the encoder's own."""
     profiles: int
     has_index: bool
 
@@ -52,21 +65,23 @@ def embed_titles(
     progress: Progress = silent,
     *,
     split: str | None = None,
+    adapt: bool | None = None,
 ) -> EmbedSummary:
-    """Embed the titles that have no vector yet and build what titles vote for.
+    """Embed the titles that have no vector yet, learn from the playlists what titles mean, build what they vote for.
 
-    Without a split, this recommender answers from now on; with one, only playlists of its train part vote, and it
-    answers where the split is named.
+    Without a split, this recommender answers from now on; with one, only playlists of its train part are learned from
+    and vote, and it answers where the split is named.
 
     Args:
         settings: where the database and the models are.
         encoder_name: a hub name or a folder; the setting's if None.
         progress: called as work goes on.
         split: name of a split.
+        adapt: adapt the encoder's vectors to the playlists; if None, from `LEAST_PLAYLISTS` playlists on.
 
     Raises:
         EncoderError: the encoder cannot be found, loaded or exported.
-        NotReadyError: there are no titles.
+        NotReadyError: there are no titles, or nothing could be learned from their playlists.
         UnknownNameError: there is no such split.
         BusyError: another process is writing.
     """
@@ -83,57 +98,100 @@ def embed_titles(
                 settings,
                 ModelFacts("title-encoder", encoder.name, encoder.dimension, encoder.fingerprint, encoder.folder),
             )
-            embedded = _embed(connection, encoder, encoder_id, progress)
-            has_index = build_index(connection, encoder_id)
-            model_id, smoothing = _register_recommender(settings, connection, encoder, encoder_id, part_of)
-            profiles = build_profiles(
-                connection,
-                model_id,
-                split=part_of,
-                smoothing=smoothing,
-                progress=lambda done, of: progress("building title profiles", done, of),
-            )
+            embedded, already_there = _embed(connection, encoder, encoder_id, progress)
+            entries = read_entries(connection, part_of)
+            if adapt is None:
+                adapt = len(entries.playlist_ids) >= LEAST_PLAYLISTS
+            former = connection.execute(FORMER, (encoder_id, part_of, adapt)).fetchall()
+            parameters, stored = former[0][1:] if former else (None, None)
+            smoothing = Smoothing(**(stored or {}))
+            config = {
+                "encoder": encoder_id,
+                "split": part_of,
+                "parameters": parameters or {},
+                "smoothing": asdict(smoothing),
+            }
+            connection.commit()
+            if adapt:
+                adapter = _train_adapter(settings, connection, encoder_id, entries, progress)
+                adapted = save_adapter(adapter, encoder, adapters_folder(settings))
+                config["adapter"] = {"share": adapter.share, "playlists": len(entries.playlist_ids)}
+                model_id = _register(settings, adapted, f"{encoder.name}, adapted", config)
+                _write_adapted(connection, adapter, encoder_id, model_id, progress)
+                dimension = adapted.dimension
+            else:
+                model_id, dimension = _register(settings, encoder, encoder.name, config), encoder.dimension
+            has_index = build_index(connection, model_id if adapt else encoder_id)
+            profiles = build_profiles(connection, model_id, entries, smoothing=smoothing, progress=progress)
             if split is None:
                 make_current(settings, encoder_id)
                 make_current(settings, model_id)
-            row = connection.execute(
-                "SELECT count(*) FROM title_embedding WHERE model_id = %s", (encoder_id,)
-            ).fetchone()
+            unneeded = delete_recommenders(settings, connection, [own for own, *_ in former if own != model_id])
             connection.commit()
-    there = (int(row[0]) if row else 0) - embedded
-    return EmbedSummary(model_id, encoder.name, encoder.dimension, split, embedded, there, profiles, has_index)
-
-
-def _register_recommender(
-    settings: Settings, connection: psycopg.Connection, encoder: Encoder, encoder_id: int, split_id: int | None
-) -> tuple[int, Smoothing]:
-    row = connection.execute(FITTED, (encoder_id, split_id)).fetchone()
-    connection.commit()
-    parameters, stored = row if row is not None else (None, None)
-    smoothing = Smoothing(**(stored or {}))
-    facts = ModelFacts(
-        "title-recommender",
-        encoder.name,
-        encoder.dimension,
-        encoder.fingerprint if split_id is None else f"{encoder.fingerprint} split {split_id}",
-        encoder.folder,
-        config={
-            "encoder": encoder_id,
-            "split": split_id,
-            "parameters": parameters or {},
-            "smoothing": asdict(smoothing),
-        },
+            remove_folders(unneeded)
+    return EmbedSummary(
+        model_id=model_id,
+        encoder=encoder.name,
+        dimension=dimension,
+        split=split,
+        embedded=embedded,
+        already_there=already_there,
+        adapted_to=len(entries.playlist_ids) if adapt else 0,
+        profiles=profiles,
+        has_index=has_index,
     )
-    return register_model(settings, facts), smoothing
 
 
-def _embed(connection: psycopg.Connection, encoder: Encoder, model_id: int, progress: Progress) -> int:
+def _embed(connection: psycopg.Connection, encoder: Encoder, model_id: int, progress: Progress) -> tuple[int, int]:
+    """How many titles were embedded now, and before."""
     titles = connection.execute(UNEMBEDDED, (model_id,)).fetchall()
+    [(there,)] = connection.execute("SELECT count(*) FROM title_embedding WHERE model_id = %s", (model_id,)).fetchall()
     names = [name for _, name in titles]
     for places, vectors in encode_by_length(
         encoder, names, BATCH, lambda done: progress("embedding titles", done, len(titles))
     ):
         ids = np.array([titles[place][0] for place in places], dtype=np.int64)
-        copy_vectors(connection, "title_embedding", ("model_id", "title_id", "embedding"), model_id, ids, vectors)
+        copy_vectors(connection, "title_embedding", TITLE_EMBEDDING, model_id, ids, vectors)
         connection.commit()
-    return len(titles)
+    return len(titles), there
+
+
+def _register(settings: Settings, encoder: Encoder | AdaptedEncoder, name: str, config: dict[str, Any]) -> int:
+    split = config["split"]
+    fingerprint = encoder.fingerprint if split is None else f"{encoder.fingerprint} split {split}"
+    facts = ModelFacts("title-recommender", name, encoder.dimension, fingerprint, encoder.folder, config=config)
+    return register_model(settings, facts)
+
+
+def _train_adapter(
+    settings: Settings, connection: psycopg.Connection, encoder_id: int, entries: Entries, progress: Progress
+) -> TitleAdapter:
+    progress("preparing to learn", 0, 0)
+    from recsys.titles.adapter_training import AdapterOptions, train_adapter
+
+    names = title_names(connection, entries.title_ids)
+    vectors = title_vectors(connection, encoder_id, entries.title_ids)
+    connection.commit()
+    return train_adapter(
+        [names[title] for title in entries.title_ids.tolist()],
+        vectors,
+        entries.counts(),
+        np.bincount(entries.title_of, minlength=len(entries.title_ids)),
+        AdapterOptions(device=settings.device),
+        progress=lambda done, of: progress("learning what titles mean", done, of),
+    )
+
+
+def _write_adapted(
+    connection: psycopg.Connection, adapter: TitleAdapter, encoder_id: int, model_id: int, progress: Progress
+) -> None:
+    """Every title's adapted vector, as the recommender's own; seen by others once the profiles are there, too."""
+    [(dimension,)] = connection.execute("SELECT dimension FROM model WHERE id = %s", (encoder_id,)).fetchall()
+    titles, vectors = read_vectors(connection, VECTORS, {"model": encoder_id}, dimension)
+    names = title_names(connection, titles)
+    connection.execute("DELETE FROM title_embedding WHERE model_id = %s", (model_id,))
+    for first in range(0, len(titles), BATCH):
+        progress("adapting titles", first, len(titles))
+        block = slice(first, first + BATCH)
+        adapted = adapter.adapt([names[title] for title in titles[block].tolist()], vectors[block])
+        copy_vectors(connection, "title_embedding", TITLE_EMBEDDING, model_id, titles[block], adapted)

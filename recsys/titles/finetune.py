@@ -75,6 +75,8 @@ class FinetuneOptions:
     """Encode a title that a batch holds several times once."""
     deterministic: bool = True
     """Take only kernels that give the same result each time."""
+    half: bool = False
+    """Write the weights in half precision, which halves the files and changes vectors in the fourth digit."""
     validation_playlists: int = 1000
     """Validation playlists that are asked for the R-precision of the vote."""
 
@@ -151,7 +153,7 @@ def finetune(
     """
     require_training()
     check_replaceable(output, TRAINING_FILE)
-    device = _device(options.device)
+    device = chosen_device(options.device)
     progress("loading the encoder", 0, 0)
     with _quiet(), _same_result(options, device):
         from recsys.titles.finetune_data import Tokens, make_examples
@@ -188,11 +190,16 @@ def load_encoder(folder: Path, device: str) -> "SentenceTransformer":
         ) from error
 
 
-def _device(wanted: Device) -> str:
+def chosen_device(wanted: Device) -> str:
+    """The device that a network runs on: the GPU where there is one, unless told otherwise.
+
+    Raises:
+        SettingsError: the GPU is asked for, and there is none.
+    """
     import torch
 
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("torch sees no CUDA device here: use --device cpu, or install a build of torch for CUDA")
+        raise SettingsError("torch sees no CUDA device here: choose the device cpu, or install torch for CUDA")
     return "cpu" if wanted == "cpu" or not torch.cuda.is_available() else "cuda"
 
 
@@ -231,11 +238,15 @@ def _same_result(options: FinetuneOptions, device: str) -> Iterator[None]:
         # cuBLAS reads it when it makes its first handle.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+    # cuDNN's attention plans anew for each shape, and with each title once hardly two batches have the same.
+    had_cudnn_attention: bool = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
+    torch.backends.cuda.enable_cudnn_sdp(False)
     state = torch.get_rng_state()
     set_seed(options.seed)
     try:
         yield
     finally:
+        torch.backends.cuda.enable_cudnn_sdp(had_cudnn_attention)
         torch.set_rng_state(state)
         torch.use_deterministic_algorithms(was_deterministic)
 
@@ -404,7 +415,7 @@ def _device_name(device: str) -> str:
 
 def _write(output: Path, model: "SentenceTransformer", run: _Run, summary: FinetuneSummary) -> None:
     with replaced_folder(output, TRAINING_FILE) as draft:
-        model.save_pretrained(str(draft))
+        (model.half() if run.options.half else model).save_pretrained(str(draft))
         curve = [{name: value for name, value in entry.items() if not name.startswith("total_")} for entry in run.log]
         (draft / CURVE_FILE).write_text(json.dumps(curve, indent=1), encoding="utf-8")
         _draw(curve, draft / PICTURE_FILE)

@@ -1,6 +1,6 @@
 """What each title and each artist votes for: `title_profile` and `artist_profile`, read from the playlists."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,10 +10,11 @@ import psycopg
 from psycopg import sql
 from scipy import sparse
 
-from recsys.database import copy_rows, read_integers
+from recsys.database import copy_rows, read_integers, read_vectors
 from recsys.errors import NotReadyError
 from recsys.names import name_key
-from recsys.titles.smoothing import DEFAULT, Profiles, Smoothing, smoothed_profiles
+from recsys.progress import Progress, silent
+from recsys.titles.smoothing import DEFAULT, Profiles, Smoothing, neighbour_profiles, smoothed_profiles
 
 EXACT_SCAN_LIMIT = 5_000
 """Vectors up to which comparing all of them is fast enough, and exact."""
@@ -33,6 +34,19 @@ SELECT DISTINCT p.id::bigint, p.title_id::bigint, t.song_id::bigint, pt.track_id
    AND (%(split)s::bigint IS NULL
         OR EXISTS (SELECT FROM playlist_split AS s
                     WHERE s.split_id = %(split)s AND s.playlist_id = p.id AND s.part = 'train'))
+"""
+
+# Whose vectors a recommender compares, or an encoder's own.
+COMPARED = """
+SELECT v.id, v.dimension
+  FROM model AS m JOIN model AS v
+    ON v.id = CASE WHEN m.config ? 'adapter' THEN m.id ELSE coalesce((m.config ->> 'encoder')::bigint, m.id) END
+ WHERE m.id = %s
+"""
+
+VECTORS = """
+SELECT e.title_id, e.embedding FROM title_embedding AS e
+ WHERE e.model_id = %(model)s AND e.title_id = ANY(%(titles)s::bigint[])
 """
 
 PROFILE = {"model_id": "int8", "title_id": "int8", "playlists": "int4", "track_ids": "int4[]", "weights": "float4[]"}
@@ -62,6 +76,10 @@ class Entries:
     song_ids: Ids
     track_ids: Ids
     """The most held track of each song; among equals one with a URI, then the oldest."""
+
+    def held(self) -> Any:
+        """Which playlist holds which song, ones, a csr_matrix (playlists, songs), float32."""
+        return _ones(self.playlists, self.songs, (len(self.playlist_ids), len(self.song_ids)))
 
     def counts(self) -> Any:
         """Playlists of a title that hold a song, a csr_matrix (titles, songs), float32."""
@@ -142,7 +160,7 @@ def artist_votes(
     songs_there, lists = len(entries.song_ids), len(entries.playlist_ids)
     credited = _ones(*song_artists, (songs_there, len(artists)))
     credited.data[:] = 1
-    held = _ones(entries.playlists, entries.songs, (lists, songs_there))
+    held = entries.held()
     by_artist = (held @ credited).tocsr()
     lengths = np.maximum(np.diff(held.indptr), 1)
     shares = by_artist.multiply(1 / lengths[:, None]).tocsr()
@@ -193,22 +211,33 @@ def named_keys(title: str) -> set[str]:
 def build_profiles(
     connection: psycopg.Connection,
     model_id: int,
+    entries: Entries,
     *,
-    split: int | None = None,
     smoothing: Smoothing = DEFAULT,
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    progress: Progress = silent,
 ) -> int:
     """Build a recommender's profiles anew, the old ones answer until the commit; returns how many titles have one.
 
     A song counts as its most held track, and a playlist holds it once.
 
+    Args:
+        connection: an open connection.
+        model_id: the recommender's, whose titles have their vectors.
+        entries: the playlists that may vote.
+        smoothing: how profiles are smoothed.
+        progress: called as work goes on.
+
     Raises:
-        NotReadyError: there are no playlists to read.
+        NotReadyError: neighbours are asked for, and a title has no vector.
     """
-    entries = read_entries(connection, split)
     counts = entries.counts()
-    profiles = smoothed_profiles(counts, smoothing, progress)
     sizes = np.bincount(entries.title_of, minlength=len(entries.title_ids))
+    profiles = smoothed_profiles(counts, smoothing, lambda done, of: progress("building title profiles", done, of))
+    if smoothing.neighbours > 0:
+        vectors = title_vectors(connection, model_id, entries.title_ids)
+        profiles = neighbour_profiles(
+            profiles, vectors, sizes, smoothing, lambda done, of: progress("hearing neighbours", done, of)
+        )
     artists = _artist_votes(connection, entries, smoothing.tracks)
     connection.execute("DELETE FROM title_profile WHERE model_id = %s", (model_id,))
     connection.execute("DELETE FROM artist_profile WHERE model_id = %s", (model_id,))
@@ -220,9 +249,16 @@ def build_profiles(
     copy_rows(connection, "artist_profile", ARTIST_PROFILE, rows)
     connection.execute("UPDATE model SET profiled_at = now() WHERE id = %s", (model_id,))
     connection.commit()
-    connection.execute("ANALYZE title_profile, artist_profile")
-    connection.commit()
+    _vacuum(connection)
     return len(entries.title_ids)
+
+
+def _vacuum(connection: psycopg.Connection) -> None:
+    """Tell Postgres which rows all may see: without it, a vote that looks titles up in an index also reads the rows."""
+    was_autocommit = connection.autocommit
+    connection.autocommit = True
+    connection.execute("VACUUM (ANALYZE) title_embedding, title_profile, artist_profile")
+    connection.autocommit = was_autocommit
 
 
 def _title_rows(model_id: int, entries: Entries, sizes: Ids, profiles: Profiles) -> list[tuple[object, ...]]:
@@ -255,18 +291,36 @@ def _artist_votes(connection: psycopg.Connection, entries: Entries, tracks: int)
     return artist_votes(entries, artists, song_artists, [names[t] for t in entries.title_ids.tolist()], tracks)
 
 
+def title_vectors(connection: psycopg.Connection, model_id: int, titles: Ids) -> npt.NDArray[np.float32]:
+    """The vectors (titles, dimension) that a model compares titles by; `titles` in ascending order.
+
+    Raises:
+        NotReadyError: a title has none.
+    """
+    row = connection.execute(COMPARED, (model_id,)).fetchone()
+    ids, vectors = (
+        read_vectors(connection, VECTORS, {"model": row[0], "titles": titles.tolist()}, row[1])
+        if row is not None
+        else (np.empty(0, np.int64), np.empty((0, 0), np.float32))
+    )
+    if len(ids) < len(titles):
+        raise NotReadyError("not every title has a vector: run `recsys titles embed`")
+    found: npt.NDArray[np.float32] = vectors[np.argsort(ids)]
+    return found
+
+
 def title_names(connection: psycopg.Connection, titles: Ids) -> dict[int, str]:
     """The names of titles by their ids."""
     rows = connection.execute("SELECT id, name FROM title WHERE id = ANY(%s)", (titles.tolist(),))
     return dict(rows.fetchall())
 
 
-def build_index(connection: psycopg.Connection, encoder_id: int, limit: int = EXACT_SCAN_LIMIT) -> bool:
-    """Make an encoder's HNSW index once it has more than `limit` vectors; returns whether there is one."""
+def build_index(connection: psycopg.Connection, model_id: int, limit: int = EXACT_SCAN_LIMIT) -> bool:
+    """Make the HNSW index of a model's vectors once there are more than `limit`; returns whether there is one."""
     row = connection.execute(
         "SELECT m.dimension, (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = m.id)"
         " FROM model AS m WHERE m.id = %s",
-        (encoder_id,),
+        (model_id,),
     ).fetchone()
     if row is None or row[1] <= limit:
         return False
@@ -275,9 +329,9 @@ def build_index(connection: psycopg.Connection, encoder_id: int, limit: int = EX
             "CREATE INDEX IF NOT EXISTS {name} ON title_embedding USING hnsw"
             " ((embedding::vector({dimension})) vector_ip_ops) WHERE model_id = {model}"
         ).format(
-            name=sql.Identifier(f"title_embedding_hnsw_{encoder_id}"),
+            name=sql.Identifier(f"title_embedding_hnsw_{model_id}"),
             dimension=sql.Literal(row[0]),
-            model=sql.Literal(encoder_id),
+            model=sql.Literal(model_id),
         )
     )
     connection.commit()

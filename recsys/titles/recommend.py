@@ -14,6 +14,7 @@ from recsys.errors import NotReadyError, UnknownNameError
 from recsys.names import normal_title
 
 if TYPE_CHECKING:
+    from recsys.titles.adapter import AdaptedEncoder
     from recsys.titles.encoder import Encoder
 
 Method = Literal["soft", "seed"]
@@ -48,10 +49,12 @@ SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score,
 """
 
 NEAREST = """
-SELECT t.title, n.similarity, t.playlists
-  FROM nearest_titles(%(vector)s::vector, %(n)s + 1, %(model)s) AS n JOIN title_stats AS t USING (title_id)
- WHERE t.title <> %(title)s
- ORDER BY n.similarity DESC, t.title
+SELECT t.name, n.similarity, p.playlists
+  FROM nearest_titles(%(vector)s::vector, %(n)s + 1, %(model)s) AS n
+  JOIN title AS t ON t.id = n.title_id
+  JOIN title_profile AS p ON p.model_id = %(model)s AND p.title_id = n.title_id
+ WHERE t.name <> %(title)s
+ ORDER BY n.similarity DESC, t.name
  LIMIT %(n)s
 """
 
@@ -114,7 +117,7 @@ def recommend(
     filters: Filters = Filters(),
     explain: bool = False,
     model: int | None = None,
-    load_encoder: "Callable[[Path], Encoder] | None" = None,
+    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None" = None,
 ) -> Answer:
     """The tracks that playlists of the nearest titles hold.
 
@@ -126,7 +129,7 @@ def recommend(
         filters: what must not appear.
         explain: name the titles and artists that voted for each track.
         model: the recommender that answers, the current one if None; see `recommender_as_of`.
-        load_encoder: loads an exported encoder from its folder, `encoder.load_export` if None.
+        load_encoder: loads an encoder from its folder, `adapter.load_title_encoder` if None.
 
     Raises:
         UnknownNameError: the title is blank.
@@ -156,7 +159,7 @@ def recommend(
 
 @dataclass(frozen=True)
 class SimilarTitle:
-    """A title near another one, with how many playlists carry it."""
+    """A title near another one, with how many of the recommender's playlists carry it."""
 
     title: str
     similarity: float
@@ -169,7 +172,7 @@ def similar_titles(
     n: int = 10,
     *,
     model: int | None = None,
-    load_encoder: "Callable[[Path], Encoder] | None" = None,
+    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None" = None,
 ) -> list[SimilarTitle]:
     """The titles nearest to a title, itself apart; raises as `recommend` does."""
     query = _read_title(connection, title, load_encoder, model)
@@ -203,7 +206,7 @@ def recommender_as_of(connection: psycopg.Connection, split: str) -> int:
 def _read_title(
     connection: psycopg.Connection,
     title: str,
-    load_encoder: "Callable[[Path], Encoder] | None",
+    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None",
     model: int | None,
 ) -> _Query:
     name = normal_title(title)
@@ -218,9 +221,9 @@ def _read_title(
     if known_vector is not None:
         return _Query(name, known_vector, is_known=True, is_stale=is_stale, model=model_id)
     if load_encoder is None:
-        from recsys.titles.encoder import load_export
+        from recsys.titles.adapter import load_title_encoder
 
-        load_encoder = load_export
+        load_encoder = load_title_encoder
     vector = load_encoder(Path(folder)).encode([name])[0]
     as_text = "[" + ",".join(map(repr, vector.tolist())) + "]"
     return _Query(name, as_text, is_known=False, is_stale=is_stale, model=model_id)

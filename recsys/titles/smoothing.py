@@ -1,8 +1,9 @@
-"""What titles vote for beyond their own playlists: song-set kernel and low-rank reconstruction of title profiles.
+"""What titles vote for beyond their own playlists: profiles smoothed by song sets, low rank and nearness of titles.
 
 Pure arrays: a matrix of titles x songs in, the same matrix smoothed and cut out. Sources: the title-title kernel by the
 cosine of song sets is that of Faggioli, Polato and Aiolli (RecSys Challenge 2018); the truncated SVD of the
-popularity-damped counts is PureSVD (Cremonesi, Koren and Turrin, RecSys 2010).
+popularity-damped counts is PureSVD (Cremonesi, Koren and Turrin, RecSys 2010); that the titles near in the space of
+their vectors vote, with weight w(q, t) / n(t)^b, is MODELS A3, done here once for all titles that are known.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,8 +32,17 @@ class Smoothing:
     rank: int = 128
     damping: float = 0.3
     """Songs are divided by holders ^ damping before the reconstruction, and multiplied by it after."""
+    popularity: float = 0.0
+    """Songs count for holders ^ popularity more: below 0 what everybody holds is damped."""
     tracks: int = 500
     """Tracks that a profile keeps, the heaviest first."""
+    neighbours: int = 150
+    """Titles, the nearest by their vectors and the title itself among them, whose profiles a profile is the mean of;
+    0 for none."""
+    neighbour_temperature: float = 0.15
+    """A neighbour's weight is exp((similarity - largest similarity) / temperature)."""
+    neighbour_balance: float = 0.3
+    """... over playlists ^ balance, times its profile as it is, which has the mass of its own counts."""
 
 
 DEFAULT = Smoothing()
@@ -83,6 +93,9 @@ def smoothed_profiles(
             found, values = _row(mixed, place, 2 * options.tracks)
             if rows is not None and low_rank is not None and rows[place].any():
                 found, values = _mixed(found, values, low_rank.songs, rows[place], options)
+            if options.popularity:
+                values = values * holders[found] ** options.popularity
+                values = values / values.sum()
             weighed = (values * mass[title]).astype(np.float32)
             best = np.lexsort((popular[found], -weighed))[: options.tracks]
             best = best[weighed[best] > 0]
@@ -90,6 +103,52 @@ def smoothed_profiles(
             weights.append(weighed[best])
             starts.append(starts[-1] + len(best))
         progress(block.stop, counts.shape[0])
+    return Profiles(np.array(starts), np.concatenate(songs), np.concatenate(weights))
+
+
+def neighbour_profiles(
+    profiles: Profiles,
+    vectors: npt.NDArray[np.float32],
+    playlists: npt.NDArray[np.int64],
+    options: Smoothing,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Profiles:
+    """Each title's profile anew: the weighted mean of its neighbours' profiles and its own, of mass 1.
+
+    What a vote of the nearest titles would say for a title is so worked out once, and few titles need to be asked.
+
+    Args:
+        profiles: of all titles, as `smoothed_profiles` makes them.
+        vectors: unit vectors (titles, dimension).
+        playlists: of each title.
+        options: how many neighbours, and how they are weighed.
+        progress: called with titles done and all titles.
+    """
+    titles, most = len(playlists), min(options.neighbours, len(playlists))
+    shape = (titles, int(profiles.songs.max(initial=-1)) + 1)
+    heard = sparse.csr_matrix((profiles.weights, profiles.songs, profiles.starts), shape=shape)
+    balance = playlists.astype(np.float64) ** -options.neighbour_balance
+    starts, songs, weights = [0], [], []
+    for first in range(0, titles, BLOCK):
+        size = min(BLOCK, titles - first)
+        similar = vectors[first : first + size] @ vectors.T
+        itself = (np.arange(size), np.arange(first, first + size))
+        cosine, similar[itself] = similar[itself], np.inf  # It is heard, whatever has the same vector.
+        nearest = np.argpartition(-similar, most - 1, axis=1)[:, :most]
+        similar[itself] = cosine
+        found = np.take_along_axis(similar, nearest, axis=1).astype(np.float64)
+        voices = np.exp((found - found.max(axis=1, keepdims=True)) / options.neighbour_temperature) * balance[nearest]
+        own = (voices.ravel(), nearest.ravel(), np.arange(0, size * most + 1, most))
+        mixed = (sparse.csr_matrix(own, shape=(size, titles)) @ heard).tocsr()
+        for place in range(size):
+            row, values = _row(mixed, place, options.tracks)
+            best = np.lexsort((row, -values))[: options.tracks]
+            shares = (values[best] / values[best].sum()).astype(np.float32)
+            best, shares = best[shares > 0], shares[shares > 0]
+            songs.append(row[best])
+            weights.append(shares)
+            starts.append(starts[-1] + len(best))
+        progress(first + size, titles)
     return Profiles(np.array(starts), np.concatenate(songs), np.concatenate(weights))
 
 

@@ -13,6 +13,7 @@ from recsys.config import Settings
 from recsys.database import connect, copy_rows, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError, SettingsError, UnknownNameError
 from recsys.progress import Progress, silent
+from recsys.titles.forget import delete_recommenders, remove_folders
 from recsys.titles.snapshot import PARTS, Part
 
 Protocol = Literal["clean", "seed"]
@@ -42,8 +43,9 @@ SELECT p.id, c.number
 """
 
 # What was built, and fitted, on the train part of a split that is replaced may hold what the new one holds out.
-FORGET_RECOMMENDERS = """
-DELETE FROM model AS m USING split AS s
+BUILT_FROM = """
+SELECT m.id
+  FROM model AS m CROSS JOIN split AS s
  WHERE s.name = %s AND m.kind = 'title-recommender' AND (m.config ->> 'split')::bigint = s.id
 """
 
@@ -158,7 +160,8 @@ def make_split(
                 raise NotReadyError("there are not three playlists to divide: load more with `recsys ingest`")
             divided = divide(groups, seed, fractions)
             progress("storing the parts", 0, len(divided))
-            connection.execute(FORGET_RECOMMENDERS, (name,))
+            built = [model for (model,) in connection.execute(BUILT_FROM, (name,))]
+            unneeded = delete_recommenders(settings, connection, built)
             connection.execute("DELETE FROM split WHERE name = %s", (name,))
             config = {"fractions": fractions} | ({} if clustering is None else {"clustering": clustering})
             values = {"name": name, "protocol": protocol, "seed": seed, "config": Jsonb(config)}
@@ -167,6 +170,7 @@ def make_split(
             copy_rows(connection, "playlist_split", columns, ((number, playlist, part) for playlist, part in divided))
             [(without_title, without_tracks, playlists)] = connection.execute(LEFT_OUT).fetchall()
             connection.commit()
+            remove_folders(unneeded)
             connection.execute("ANALYZE playlist_split")
             connection.commit()
     train, validation, test = (sum(part == wanted for _, part in divided) for wanted in PARTS)

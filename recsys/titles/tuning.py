@@ -11,7 +11,7 @@ from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
-from recsys.titles.profiles import build_profiles
+from recsys.titles.profiles import build_profiles, read_entries
 from recsys.titles.recommend import recommender_as_of
 from recsys.titles.smoothing import Smoothing
 from recsys.titles.splits import split_id
@@ -19,8 +19,8 @@ from recsys.titles.splits import split_id
 PARAMETERS: dict[str, tuple[float, ...]] = {
     "artist": (0.0, 1.0, 2.0, 3.0, 4.0),
     "temperature": (0.1, 0.15, 0.2, 0.3),
-    "titles": (30, 60, 100, 200),
-    "smoothing": (0.0, 0.15, 0.3, 0.5),
+    "titles": (10, 20, 40),
+    "smoothing": (-0.3, 0.0, 0.3),
     "spelling": (0.0, 0.6, 0.8, 1.0),
 }
 """What is tried for each parameter of the vote; `heard` trades time for quality and is left as it is."""
@@ -28,6 +28,9 @@ PARAMETERS: dict[str, tuple[float, ...]] = {
 SMOOTHINGS: dict[str, tuple[float, ...]] = {
     "kernel_share": (0.0, 0.3, 0.5, 0.7),
     "low_rank_share": (0.0, 0.15, 0.3, 0.5),
+    "popularity": (-0.1, 0.0, 0.1),
+    "neighbour_temperature": (0.1, 0.15, 0.2),
+    "neighbour_balance": (0.0, 0.3, 0.6),
 }
 """What is tried for the profiles, each with profiles built anew."""
 
@@ -68,7 +71,7 @@ def tune_titles(
     """Choose the profiles' smoothing and then each parameter of the vote, one after the other, and keep the best.
 
     The choice is stored with the split's recommender, which is left built with it, and with every other recommender
-    of the same encoder, which take it up when `embed_titles` builds them next.
+    of the same encoder, adapted or not as this one is; they take it up when `embed_titles` builds them next.
 
     Args:
         settings: where the database is.
@@ -105,7 +108,7 @@ class _Tuning:
     ) -> None:
         self._connection = connection
         self._model_id = model_id
-        self._split = split
+        self._entries = read_entries(connection, split)
         self._score = score
         self._with_profiles = with_profiles
         self._progress = progress
@@ -149,7 +152,7 @@ class _Tuning:
         return max(score, best), is_better
 
     def _build(self, smoothing: Smoothing) -> None:
-        build_profiles(self._connection, self._model_id, split=self._split, smoothing=smoothing)
+        build_profiles(self._connection, self._model_id, self._entries, smoothing=smoothing)
 
     def _set(self, parameters: Mapping[str, float]) -> None:
         self._connection.execute(
@@ -162,7 +165,8 @@ class _Tuning:
         fitted = json.dumps({"parameters": parameters, "smoothing": asdict(smoothing)})
         self._connection.execute(
             "UPDATE model AS m SET config = m.config || %s::jsonb FROM model AS own"
-            " WHERE own.id = %s AND m.kind = own.kind AND m.config -> 'encoder' = own.config -> 'encoder'",
+            " WHERE own.id = %s AND m.kind = own.kind AND m.config -> 'encoder' = own.config -> 'encoder'"
+            " AND (m.config ? 'adapter') = (own.config ? 'adapter')",
             (fitted, self._model_id),
         )
         self._connection.commit()

@@ -41,7 +41,7 @@ def test_from_an_empty_database_to_an_answer(
     recsys = command_over(empty_database, tmp_path)
     done = recsys("db", "upgrade")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "the schema recsys is at revision 0002\n"
+    assert done.stderr == "the schema recsys is at revision 0003\n"
 
     assert cells(recsys("ingest", "mpd", files.slices)) == [
         ["lists read", "4"],
@@ -61,13 +61,20 @@ def test_from_an_empty_database_to_an_answer(
         "split": None,
         "embedded": 3,
         "already_there": 0,
+        "adapted_to": 0,
         "profiles": 3,
         "has_index": False,
     }
+    adapted = dict(cells(recsys("titles", "embed", "--adapt")))
+    assert adapted["adapted to"] == "4 playlists"
+    assert adapted["encoder"] == f"{recsys.settings['RECSYS_ENCODER']}, 288 dimensions (model 3)"
     done = recsys("recommend", "gym")
     assert (done.returncode, done.stderr) == (0, 'a new title: "gym"\n')
     songs = ["Alpha", "Beta", "Delta", "Epsilon", "Gamma", "Zeta (Zed Remix)"]
     assert sorted(row[1] for row in cells(done)) == songs
+    plain = dict(cells(recsys("titles", "embed", "--no-adapt")))
+    assert (plain["adapted to"], plain["title profiles"]) == ("nothing", "3")
+    assert plain["encoder"] == f"{recsys.settings['RECSYS_ENCODER']}, 32 dimensions (model 2)"
 
     assert summary(recsys("ingest", "playlists", files.playlists, "--json")) == {
         "read": 1,

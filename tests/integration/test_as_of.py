@@ -224,7 +224,7 @@ def test_a_split_that_was_loaded_over_is_said_to_be_stale(settings: Settings, tm
 
 def test_parameters_that_were_fitted_outlive_a_rebuild_of_their_own_recommender(settings: Settings) -> None:
     model = embed_titles(settings, split="held").model_id
-    fitted = {"parameters": {"titles": 1}, "smoothing": {"kernel_share": 0.0, "low_rank_share": 0.0}}
+    fitted = {"parameters": {"titles": 1}, "smoothing": {"kernel_share": 0.0, "low_rank_share": 0.0, "neighbours": 0}}
     with connect(settings, autocommit=True) as connection:
         connection.execute("UPDATE model SET config = config || %s WHERE id = %s", (json.dumps(fitted), model))
         assert embed_titles(settings, split="held").model_id == model
@@ -233,7 +233,7 @@ def test_parameters_that_were_fitted_outlive_a_rebuild_of_their_own_recommender(
             rows(connection, "SELECT id, config FROM model WHERE kind = 'title-recommender'")
         )
         assert found[model]["parameters"] == {"titles": 1}
-        assert found[model]["smoothing"]["kernel_share"] == 0
+        assert (found[model]["smoothing"]["kernel_share"], found[model]["smoothing"]["neighbours"]) == (0, 0)
         assert found[whole]["parameters"] == {}
         # One title votes, with its own songs.
         assert songs(recommend(connection, "sleep", 20, model=model)) >= set("ef")

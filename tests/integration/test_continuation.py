@@ -37,7 +37,7 @@ from recsys.titles.challenge import (
 )
 from recsys.titles.challenge_categories import CATEGORIES, make_category, read_held_out
 from recsys.titles.continuation import Continuation, continue_playlist
-from recsys.titles.profiles import build_profiles
+from recsys.titles.profiles import build_profiles, read_entries
 
 ENCODER, CURRENT, OF_SPLIT = 1, 2, 3
 PLAYLISTS = 90
@@ -144,7 +144,7 @@ def add_models(connection: psycopg.Connection) -> None:
     for model, split in ((CURRENT, None), (OF_SPLIT, 1)):
         config = Jsonb({"encoder": ENCODER, "split": split})
         connection.execute(add, (model, "title-recommender", str(model), config, split is None))
-        build_profiles(connection, model, split=split)
+        build_profiles(connection, model, read_entries(connection, split))
 
 
 # --- the same in Python ------------------------------------------------------------------------------------------

@@ -1,15 +1,18 @@
 """Titles into vectors: each once, going on where it was interrupted, and answers that come from them."""
 
 import json
+import math
 import os
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import psycopg
 import pytest
+from scipy import sparse
 
 from recsys.catalog import ingest
 from recsys.config import Settings
@@ -17,6 +20,7 @@ from recsys.database import connect
 from recsys.errors import EncoderError, NotReadyError
 from recsys.titles import EmbedSummary, embed, embed_titles, recommend, similar_titles
 from recsys.titles.encoder import find_encoder
+from recsys.titles.smoothing import Smoothing, smoothed_profiles
 from tests.tiny_encoder import build_tiny_encoder
 
 PLAYLISTS = {
@@ -125,25 +129,80 @@ def test_every_distinct_title_is_embedded_once(
     assert list(vectors.values()) == [pytest.approx(vector, abs=1e-5) for vector in expected]
     assert np.linalg.norm(list(vectors.values()), axis=1) == pytest.approx(1, abs=1e-5)
     assert len({tuple(vector) for vector in vectors.values()}) == len(TITLES)
-    expected_summary = EmbedSummary(2, str(encoder_folder), 32, None, len(TITLES), 0, len(TITLES), has_index=False)
-    assert summary == expected_summary
+    assert summary == EmbedSummary(
+        model_id=2,
+        encoder=str(encoder_folder),
+        dimension=32,
+        split=None,
+        embedded=len(TITLES),
+        already_there=0,
+        adapted_to=0,
+        profiles=len(TITLES),
+        has_index=False,
+    )
 
 
-def test_a_profile_has_the_mass_of_its_titles_playlists_and_leans_to_their_songs(reading: psycopg.Connection) -> None:
-    letter_of = dict(reading.execute("SELECT id, right(uri, 1) FROM track").fetchall())
-    profiles = {
-        title: (playlists, {letter_of[track]: weight for track, weight in zip(tracks, weights, strict=True)})
-        for title, _, playlists, tracks, weights in profiles_of(reading)
+Weights = dict[str, float]
+"""Letter -> weight."""
+
+
+def lettered(connection: psycopg.Connection) -> dict[str, Weights]:
+    """Title -> its profile in letters."""
+    letter_of = dict(connection.execute("SELECT id, right(uri, 1) FROM track").fetchall())
+    query = "SELECT t.name, p.track_ids, p.weights FROM title_profile AS p JOIN title AS t ON t.id = p.title_id"
+    return {
+        title: {letter_of[track]: weight for track, weight in zip(tracks, weights, strict=True)}
+        for title, tracks, weights in connection.execute(query)
     }
-    for title, playlists, own, entries in (("summer mix", 2, "ab", 5), ("sleep", 2, "de", 5), ("gym", 1, "gh", 2)):
-        assert profiles[title][0] == playlists
-        assert set(list(profiles[title][1])[:2]) == set(own)
-        assert sum(profiles[title][1].values()) == pytest.approx(entries, rel=1e-5)
+
+
+def mean_heard(
+    title: str, profiles: dict[str, Weights], vectors: dict[str, list[float]], playlists: dict[str, int], balance: float
+) -> Weights:
+    """What all titles say to one, of mass 1: their profiles by nearness, at the temperature that is our default."""
+    heard: Weights = defaultdict(float)
+    for other, profile in profiles.items():
+        distance = float(np.dot(vectors[title], vectors[other])) - 1
+        for letter, weight in profile.items():
+            heard[letter] += weight * math.exp(distance / 0.15) / playlists[other] ** balance
+    whole = sum(heard.values())
+    return {letter: weight / whole for letter, weight in heard.items()}
+
+
+def test_a_profile_is_the_mean_of_the_smoothed_ones_of_all_titles_by_nearness(reading: psycopg.Connection) -> None:
+    vectors = vectors_of(reading, 1)
+    lists = [(title.lower().strip(" !"), letters) for title, letters in PLAYLISTS.values()]
+    playlists = Counter(title for title, _ in lists)
+    counts = [
+        [sum(letter in held for name, held in lists if name == title) for letter in "abcdefgh"] for title in vectors
+    ]
+    own = smoothed_profiles(sparse.csr_matrix(np.array(counts, dtype=np.float32)), Smoothing())
+    smoothed = {
+        title: {
+            "abcdefgh"[song]: float(weight)
+            for song, weight in zip(own.songs[own_part], own.weights[own_part], strict=True)
+        }
+        for title, own_part in zip(vectors, map(slice, own.starts[:-1], own.starts[1:]), strict=True)
+    }
+    assert lettered(reading) == {
+        title: pytest.approx(mean_heard(title, smoothed, vectors, playlists, balance=0.3), rel=1e-4)
+        for title in vectors
+    }
+    assert {title: count for title, _, count, *_ in profiles_of(reading)} == playlists - Counter({"": 9})
+
+
+def assert_answered_by_profiles(connection: psycopg.Connection, title: str) -> None:
+    """All titles vote by nearness alone: their profiles have one mass, however many playlists they have."""
+    vectors = vectors_of(connection, 1)
+    found = {(track.uri or "")[-1]: track.score for track in recommend(connection, title, 100).tracks}
+    expected = mean_heard(title.lower(), lettered(connection), vectors, dict.fromkeys(vectors, 1), balance=0)
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
 def test_profiles_answer(reading: psycopg.Connection) -> None:
-    tracks = recommend(reading, "Summer Mix", 3).tracks
-    assert tracks[0].uri in ("spotify:track:a", "spotify:track:b")
+    assert_answered_by_profiles(reading, "Summer Mix")
+    assert_answered_by_profiles(reading, "sleep")
     assert {title.title for title in similar_titles(reading, "Summer Mix", 10)} == TITLES - {"summer mix"}
 
 
@@ -171,7 +230,8 @@ def test_only_new_titles_are_embedded_after_another_load(settings: Settings, tmp
         assert vectors_of(connection, 1).items() > before.items()
         answer = recommend(connection, "jazz", 1)
         assert (answer.is_known, answer.is_stale) == (True, False)
-        assert answer.tracks[0].uri in ("spotify:track:e", "spotify:track:f")
+        assert_answered_by_profiles(connection, "jazz")
+        assert lettered(connection)["jazz"]["e"] > max(lettered(connection)["jazz"][letter] for letter in "abcdh")
         counts = {title: playlists for title, _, playlists, *_ in profiles_of(connection)}
         assert counts["gym"] == 2
 

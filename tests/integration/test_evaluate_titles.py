@@ -155,7 +155,7 @@ def own_world(database: str, encoder_folder: Path, tmp_path: Path) -> Settings:
 
 
 def test_tuning_keeps_the_best_of_what_it_tried_with_all_recommenders_of_the_encoder(own_world: Settings) -> None:
-    wanted = {"artist": 2.0, "temperature": 0.15, "titles": 60.0, "smoothing": 0.5, "spelling": 0.6}
+    wanted = {"artist": 1.0, "temperature": 0.2, "titles": 40.0, "smoothing": -0.3, "spelling": 0.6}
 
     def score(model: int) -> float:
         with connect(own_world, autocommit=True) as connection:

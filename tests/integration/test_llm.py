@@ -20,6 +20,9 @@ from recsys.errors import NotReadyError, SettingsError
 from recsys.evaluation.llm import Example, LlmAnswer, LlmRecommender, match, prompt, read_examples
 from recsys.evaluation.llm_answers import read_answer
 from recsys.evaluation.llm_endpoint import EndpointError
+from recsys.evaluation.titles import evaluate_titles
+from recsys.titles import embed_titles
+from recsys.titles.splits import make_split
 from tests.worlds import entry, playlist, write_lines
 
 KEY = "sk-not-a-key-0123456789"
@@ -394,3 +397,41 @@ def test_a_url_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("RECSYS_LLM_URL", "localhost:11434")
     with pytest.raises(SettingsError, match="RECSYS_LLM_URL: must start with http"):
         load_settings()
+
+
+# --- in the evaluation ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def evaluated(database: str, encoder_folder: Path, tmp_path: Path, stand_in: StandIn) -> Settings:
+    """Twenty playlists of one title with the same two songs, divided, built, and a model to ask."""
+    given = {"DATABASE_URL": database, "home": tmp_path / "home", "encoder": str(encoder_folder)}
+    settings = Settings(**given, llm_url=stand_in.url, llm_model="small")
+    lists = [playlist(f"p{number}", "90s", SONGS[:2] * 5 + SONGS[2:3]) for number in range(20)]
+    ingest(settings, "playlists", [write_lines(tmp_path / "lists.jsonl", lists)])
+    make_split(settings, "clean", seed=1)
+    embed_titles(settings, split="clean")
+    return settings
+
+
+def test_a_language_model_is_scored_beside_the_others(evaluated: Settings, stand_in: StandIn) -> None:
+    """Of three songs it names the first and the last, and one that is not there: two of three, in R-precision."""
+    stand_in.replies = [Reply(said("Oasis - Wonderwall\nNobody - Nothing\nQueen - Bohemian Rhapsody"))]
+    results = {result.method: result for result in evaluate_titles(evaluated, "clean", shots=[0, 1])}
+    assert [method for method in results if "shot" in method] == ["small, 0-shot", "small, 1-shot"]
+    for shots in (0, 1):
+        assert results[f"small, {shots}-shot"].mean("r_precision_tracks", 500) == pytest.approx(2 / 3)
+    assert results["popularity"].mean("r_precision_tracks", 500) == 1
+    # The one title is asked for once with each prompt, and the example is one of its playlists.
+    assert [len(asked["messages"]) for asked in stand_in.asked] == [2, 4]
+    assert {asked["model"] for asked in stand_in.asked} == {"small"}
+    assert "Songs: 66" in stand_in.asked[0]["messages"][-1]["content"]
+    with connect(evaluated, autocommit=True) as connection:
+        kept = connection.execute("SELECT DISTINCT method FROM leaderboard WHERE method LIKE '%shot'").fetchall()
+    assert sorted(kept) == [("small, 0-shot",), ("small, 1-shot",)]
+
+
+def test_the_evaluation_says_that_no_language_model_is_set(evaluated: Settings) -> None:
+    nobody = evaluated.model_copy(update={"llm_url": None})
+    with pytest.raises(SettingsError, match="set RECSYS_LLM_URL"):
+        evaluate_titles(nobody, "clean", shots=[5])

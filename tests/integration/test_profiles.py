@@ -1,9 +1,12 @@
 """What titles and artists vote for, read from playlists: each song once, and of a split its train part alone."""
 
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 import psycopg
@@ -11,13 +14,15 @@ import pytest
 
 from recsys.catalog import ingest
 from recsys.config import Settings
+from recsys.database import connect, copy_rows
 from recsys.errors import NotReadyError
 from recsys.names import name_key
+from recsys.titles import profiles
 from recsys.titles.profiles import ArtistVote, Entries, artist_votes, build_profiles, named_keys, read_entries
 from recsys.titles.smoothing import Smoothing
 from tests.worlds import entry, playlist, rows, write_lines
 
-OWN = Smoothing(kernel_share=0, low_rank_share=0)
+OWN = Smoothing(kernel_share=0, low_rank_share=0, neighbours=0)
 
 
 def load(settings: Settings, folder: Path, playlists: Iterable[object]) -> None:
@@ -42,6 +47,15 @@ def add_recommender(connection: psycopg.Connection, model: int) -> None:
         " VALUES (%s, 'title-recommender', 'made up', 2, %s, '/nowhere')",
         (model, str(model)),
     )
+
+
+def add_vectors(connection: psycopg.Connection, model: int) -> None:
+    """Give every title that has none yet a vector of the model's own: a point of the circle, by its name."""
+    titles = "SELECT id, name FROM title WHERE id NOT IN (SELECT title_id FROM title_embedding WHERE model_id = %s)"
+    for title, name in rows(connection, titles, model):
+        angle = crc32(name.encode())
+        vector = f"[{math.cos(angle)},{math.sin(angle)}]"
+        connection.execute("INSERT INTO title_embedding VALUES (%s, %s, %s)", (model, title, vector))
 
 
 def song(letter: str, release: str | None = None) -> dict[str, object]:
@@ -258,7 +272,7 @@ def test_featured_artists_and_remixers_vote_too(
     remix, duet, own = entry("Ann", "Up (Zed Remix)"), entry("Ann feat. Guy", "Duo"), entry("Ann", "Own")
     load(settings, tmp_path, [playlist(0, "guy", [remix, duet]), playlist(1, "x", [remix, duet, own])])
     add_recommender(connection, 1)
-    build_profiles(connection, 1, smoothing=OWN)
+    build_profiles(connection, 1, read_entries(connection), smoothing=OWN)
     found = rows(
         connection,
         "SELECT a.name, p.key, p.playlists, p.meant, p.weights, p.track_ids = ARRAY(SELECT t.id::integer FROM song s"
@@ -307,8 +321,9 @@ def test_what_validation_and_test_hold_changes_nothing_in_a_splits_profiles(
     divide(connection, parts)
     add_recommender(connection, 1)
     add_recommender(connection, 2)
-    build_profiles(connection, 1, split=1)
-    build_profiles(connection, 2)
+    for model, split in ((1, 1), (2, None)):
+        add_vectors(connection, model)
+        build_profiles(connection, model, read_entries(connection, split))
     before, of_all = learned(connection, 1), learned(connection, 2)
     assert all(before)
     assert all(of_all)
@@ -320,8 +335,9 @@ def test_what_validation_and_test_hold_changes_nothing_in_a_splits_profiles(
     load(settings, tmp_path, changed)
     divide_again = rows(connection, "SELECT count(*) FROM playlist WHERE external_id = ANY(%s)", list(map(str, rest)))
     assert divide_again == [(len(rest),)]
-    build_profiles(connection, 1, split=1)
-    build_profiles(connection, 2)
+    for model, split in ((1, 1), (2, None)):
+        add_vectors(connection, model)
+        build_profiles(connection, model, read_entries(connection, split))
     assert learned(connection, 1) == before
     assert learned(connection, 2) != of_all
 
@@ -333,24 +349,50 @@ def test_a_splits_profiles_are_those_of_a_database_that_holds_its_train_part_alo
     train = made_up_lists(range(40), seed=1)
     load(settings, tmp_path, train)
     add_recommender(connection, 1)
-    build_profiles(connection, 1)
+    add_vectors(connection, 1)
+    build_profiles(connection, 1, read_entries(connection))
     alone = learned(connection, 1)
-    load(settings, tmp_path, made_up_lists(range(40, 60), seed=2))
-    divide(connection, {"train": range(40), "test": range(40, 60)})
-    build_profiles(connection, 1, split=1)
+    load(settings, tmp_path, [*made_up_lists(range(40, 60), seed=2), playlist(60, "of the test part", [song("a")])])
+    divide(connection, {"train": range(40), "test": range(40, 61)})
+    add_vectors(connection, 1)
+    build_profiles(connection, 1, read_entries(connection, 1))
     assert learned(connection, 1) == alone
 
 
 def test_the_old_profiles_answer_until_the_new_ones_are_there(
-    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(settings, tmp_path, [playlist(0, "gym", [song("a")])])
     add_recommender(connection, 1)
-    assert build_profiles(connection, 1) == 1
+    add_vectors(connection, 1)
+    assert build_profiles(connection, 1, read_entries(connection)) == 1
     before = learned(connection, 1)
-    with psycopg.connect(str(settings.database_url), options="-c search_path=recsys,public") as other:
-        other.execute("DELETE FROM playlist_track")
-        other.commit()
-        with pytest.raises(NotReadyError):
-            build_profiles(other, 1)
+    load(settings, tmp_path, [playlist(1, "gym", [song("b")])])
+    seen: list[bool] = []
+
+    def look_and_copy(*given: Any) -> None:
+        copy_rows(*given)
+        seen.append(learned(connection, 1) == before)
+
+    monkeypatch.setattr(profiles, "copy_rows", look_and_copy)
+    with connect(settings) as other:
+        build_profiles(other, 1, read_entries(other))
+    assert seen == [True, True]
+    assert learned(connection, 1) != before
+
+
+def test_a_title_without_a_vector_leaves_the_old_profiles(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    """One has no neighbours then: without hearing them, profiles are built."""
+    load(settings, tmp_path, [playlist(0, "gym", [song("a")])])
+    add_recommender(connection, 1)
+    add_vectors(connection, 1)
+    build_profiles(connection, 1, read_entries(connection))
+    before = learned(connection, 1)
+    load(settings, tmp_path, [playlist(1, "sleep", [song("b")])])
+    with pytest.raises(NotReadyError, match="recsys titles embed") as error:
+        build_profiles(connection, 1, read_entries(connection))
+    assert "\n" not in str(error.value)
     assert learned(connection, 1) == before
+    assert build_profiles(connection, 1, read_entries(connection), smoothing=OWN) == 2

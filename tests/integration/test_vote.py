@@ -21,7 +21,7 @@ from recsys.database import EmbeddedServer, connect
 from recsys.errors import NotReadyError, UnknownNameError
 from recsys.names import normal_title
 from recsys.titles import Filters, Recommendation, recommend, similar_titles
-from recsys.titles.profiles import build_index, build_profiles
+from recsys.titles.profiles import build_index, build_profiles, read_entries
 from recsys.titles.smoothing import Smoothing
 
 DIMENSION = 8
@@ -32,8 +32,13 @@ ENCODER = 10
 """What the id of a model's encoder is above its own."""
 HEARD = 200
 """Tracks of the nearest title that are heard; a title that is less near is heard with as many fewer."""
-PARAMETERS = {"heard": HEARD, "spelling": 0, "artist": 0}
-"""Only vectors vote here; test_named.py is about names and spelling."""
+TITLES, TEMPERATURE, SMOOTHING = 100, 0.2, 0.3
+PARAMETERS = {
+    **{"titles": TITLES, "temperature": TEMPERATURE, "smoothing": SMOOTHING, "heard": HEARD},
+    **{"spelling": 0, "artist": 0},
+}
+"""Of all models, other than our defaults, which test_voters.py is about. Only vectors vote here: names and spelling are
+the matter of test_named.py."""
 
 Vector = tuple[float, ...]
 
@@ -139,7 +144,12 @@ def world(shared_database: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 [(ENCODER + model, title, literal(vector)) for title, vector in of_titles.items()],
             )
             tracks = CUT_TRACKS if model == CUT else 200
-            build_profiles(connection, model, smoothing=Smoothing(kernel_share=0, low_rank_share=0, tracks=tracks))
+            build_profiles(
+                connection,
+                model,
+                read_entries(connection),
+                smoothing=Smoothing(kernel_share=0, low_rank_share=0, neighbours=0, tracks=tracks),
+            )
         assert build_index(connection, ENCODER + INDEXED, limit=0)
         [nothing] = [title for title, name in titles.items() if name == "nothing in it"]
         for of_titles in vectors.values():
@@ -222,7 +232,12 @@ def nearest(world: World, query: Sequence[float], k: int, model: int = CURRENT) 
 
 
 def soft_votes(
-    world: World, query: Sequence[float], k: int = 100, temperature: float = 0.2, smoothing: float = 0.3, model: int = 1
+    world: World,
+    query: Sequence[float],
+    k: int = TITLES,
+    temperature: float = TEMPERATURE,
+    smoothing: float = SMOOTHING,
+    model: int = CURRENT,
 ) -> dict[int, dict[int, float]]:
     """Track -> title -> its part of the score."""
     profile = profiles(world, CUT_TRACKS if model == CUT else 200)
@@ -438,8 +453,8 @@ def test_shares_of_the_voters_are_their_parts_of_all_weight(world: World) -> Non
         profile = profiles(world, 200)
         assert [row[:2] for row in rows] == [item for item in nearest(world, query, 12) if item[0] in profile]
         sizes = Counter(title for title, _ in world.playlists.values())
-        nearness = [math.exp((s - rows[0][1]) / 0.2) for _, s, *_ in rows]
-        weights = [near / sizes[row[0]] ** 0.3 for row, near in zip(rows, nearness, strict=True)]
+        nearness = [math.exp((s - rows[0][1]) / TEMPERATURE) for _, s, *_ in rows]
+        weights = [near / sizes[row[0]] ** SMOOTHING for row, near in zip(rows, nearness, strict=True)]
         parts = [
             weight * sum(count for _, count in profile[row[0]][: math.ceil(HEARD * near)])
             for row, near, weight in zip(rows, nearness, weights, strict=True)

@@ -44,17 +44,17 @@ MEANT = {1: 0.6, 2: 0.5, 3: 0.25, 4: 0.9, 5: 0.95, 6: 0.004, 7: 0.4, 8: 0.4, 9: 
 
 @dataclass(frozen=True)
 class Parameters:
-    titles: int = 100
-    temperature: float = 0.2
-    smoothing: float = 0.3
-    heard: float = 500
+    titles: int = 20
+    temperature: float = 0.15
+    smoothing: float = 0.0
+    heard: float = 1000
     artist: float = 2.0
     spelling: float = 0.8
 
 
 PARAMETERS = {
     DEFAULTS: Parameters(),
-    FITTED: Parameters(titles=5, temperature=0.5, smoothing=0.0, heard=7, artist=1.0, spelling=0.9),
+    FITTED: Parameters(titles=5, temperature=0.5, smoothing=0.3, heard=7, artist=1.0, spelling=0.9),
 }
 
 

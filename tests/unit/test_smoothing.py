@@ -81,7 +81,7 @@ def in_loops(counts: npt.ArrayLike, options: Smoothing) -> Matrix:
             row = (1 - options.kernel_share) * row + options.kernel_share * of_mass_one(like)
         if options.low_rank_share and rebuilt[title].any():
             row = (1 - options.low_rank_share) * row + options.low_rank_share * of_mass_one(rebuilt[title])
-        rows.append(row * own.sum())
+        rows.append(of_mass_one(row * np.maximum(counts.sum(axis=0), 1) ** options.popularity) * own.sum())
     return np.array(rows)
 
 
@@ -161,6 +161,12 @@ def test_nothing_but_like_titles_is_heard_at_a_share_of_1() -> None:
     ]
 
 
+def test_what_everybody_holds_is_damped_and_the_mass_stays() -> None:
+    """Holders 4 and 1: counts 2 and 1 become 2 / 4 and 1, of mass 3."""
+    first, _ = smoothed([[2, 1], [2, 0]], replace(OWN, popularity=-1))
+    assert first == pytest.approx({1: 2, 0: 1})
+
+
 @pytest.mark.parametrize("kept", [1, 2, 3])
 def test_a_profile_keeps_its_heaviest_songs_as_they_were(kept: int) -> None:
     whole = [(3, 3), (0, 1), (1, 1), (2, 1)]
@@ -181,6 +187,8 @@ def test_a_profile_keeps_its_heaviest_songs_as_they_were(kept: int) -> None:
         replace(LOW_RANK, low_rank_share=1, damping=0),
         replace(LOW_RANK, rank=2, damping=0.7),
         BOTH,
+        replace(BOTH, popularity=0.5),
+        replace(OWN, popularity=-1),
     ],
 )
 def test_profiles_are_those_of_the_loops(options: Smoothing, seed: int) -> None:

@@ -1,9 +1,10 @@
 -- The titles nearest to a unit vector by cosine, best first, among those that vote in a recommender; ties by id.
 --
--- Up to 5,000 titles every vector is compared. Above that the encoder's HNSW index answers, with ef_search well over the
+-- Compared are the vectors of the recommender's encoder, or its own where it has adapted them (`adapter` in its
+-- configuration). Up to 5,000 titles every vector is compared. Above that their HNSW index answers, with ef_search well over the
 -- rows wanted (at pgvector's default of 40 at most 40 rows come back), going on until enough of the titles found vote;
 -- should it bring fewer rows than asked for, every vector is compared after all. A partial index cannot serve a
--- parameter, so the statement is planned with the encoder's id.
+-- parameter, so the statement is planned with the id of whose vectors they are.
 CREATE OR REPLACE FUNCTION nearest_titles(query vector, k integer DEFAULT 50, model bigint DEFAULT NULL)
 RETURNS TABLE (title_id bigint, similarity real)
 LANGUAGE plpgsql STABLE ROWS 100
@@ -11,9 +12,9 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
   chosen bigint := coalesce(model, current_model('title-recommender'));
-  encoder bigint := (SELECT (m.config ->> 'encoder')::bigint FROM model AS m
+  compared bigint := (SELECT CASE WHEN m.config ? 'adapter' THEN m.id ELSE (m.config ->> 'encoder')::bigint END FROM model AS m
                       WHERE m.id = chosen AND m.kind = 'title-recommender');
-  dimension integer := (SELECT m.dimension FROM model AS m WHERE m.id = encoder);
+  dimension integer := (SELECT m.dimension FROM model AS m WHERE m.id = compared);
   own_search text := current_setting('hnsw.ef_search', true);
   own_scan text := current_setting('hnsw.iterative_scan', true);
   ids bigint[];
@@ -29,7 +30,7 @@ BEGIN
     RAISE EXCEPTION 'title model % has % dimensions, the query has %', chosen, dimension, vector_dims(query)
       USING ERRCODE = 'data_exception';
   END IF;
-  IF to_regclass(format('title_embedding_hnsw_%s', encoder)) IS NOT NULL THEN
+  IF to_regclass(format('title_embedding_hnsw_%s', compared)) IS NOT NULL THEN
     PERFORM set_config('hnsw.ef_search', least(greatest(2 * k, 100), 1000)::text, true),
             set_config('hnsw.iterative_scan', 'strict_order', true);
     EXECUTE format(
@@ -37,7 +38,7 @@ BEGIN
       ' least(-(e.embedding::vector(%1$s) <#> $1), 1)::real AS similarity FROM title_embedding AS e'
       ' WHERE e.model_id = %2$s'
       ' AND EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = %3$s AND p.title_id = e.title_id)'
-      ' ORDER BY e.embedding::vector(%1$s) <#> $1 LIMIT $2) AS found', dimension, encoder, chosen)
+      ' ORDER BY e.embedding::vector(%1$s) <#> $1 LIMIT $2) AS found', dimension, compared, chosen)
       INTO ids, similarities USING query, k;
     PERFORM set_config('hnsw.ef_search', coalesce(own_search, '40'), true),
             set_config('hnsw.iterative_scan', coalesce(own_scan, 'off'), true);
@@ -48,7 +49,7 @@ BEGIN
     RETURN QUERY
       SELECT e.title_id, least(-(e.embedding <#> query), 1)::real
         FROM title_embedding AS e
-       WHERE e.model_id = encoder
+       WHERE e.model_id = compared
          AND EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = chosen AND p.title_id = e.title_id)
        ORDER BY e.embedding <#> query, e.title_id
        LIMIT k;

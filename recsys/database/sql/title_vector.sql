@@ -10,7 +10,8 @@ BEGIN
   RETURN (SELECT e.embedding
             FROM title AS t
             JOIN model AS m ON m.id = chosen
-            JOIN title_embedding AS e ON e.title_id = t.id AND e.model_id = (m.config ->> 'encoder')::bigint
+            JOIN title_embedding AS e
+              ON e.title_id = t.id AND e.model_id = CASE WHEN m.config ? 'adapter' THEN m.id ELSE (m.config ->> 'encoder')::bigint END
            WHERE t.name = title_vector.title);
 END
 $$;

@@ -1,0 +1,32 @@
+"""Recommenders that are replaced: their rows, their index, and what was learned for them on disk."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from recsys.config import Settings
+
+
+def adapters_folder(settings: Settings) -> Path:
+    """Where adapters are kept, a folder for each schema."""
+    return settings.models_folder / "adapters" / settings.db_schema
+
+
+def delete_recommenders(settings: Settings, connection: psycopg.Connection, ids: Sequence[int]) -> list[Path]:
+    """Delete recommenders with all that is theirs; returns the folders that nobody needs once this is committed."""
+    rows = connection.execute("DELETE FROM model WHERE id = ANY(%s) RETURNING id, folder", (list(ids),)).fetchall()
+    for model_id, _ in rows:
+        index = sql.Identifier(f"title_embedding_hnsw_{model_id}")
+        connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(index))
+    needed = {folder for (folder,) in connection.execute("SELECT folder FROM model")}
+    home = adapters_folder(settings)
+    return [Path(folder) for _, folder in rows if folder not in needed and Path(folder).parent == home]
+
+
+def remove_folders(folders: Sequence[Path]) -> None:
+    """Remove what `delete_recommenders` returned; a folder that is gone already is no error."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
