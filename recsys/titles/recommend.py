@@ -49,7 +49,7 @@ SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score,
 """
 
 NEAREST = """
-SELECT t.name, n.similarity, p.playlists
+SELECT t.name AS title, n.similarity, p.playlists
   FROM nearest_titles(%(vector)s::vector, %(n)s + 1, %(model)s) AS n
   JOIN title AS t ON t.id = n.title_id
   JOIN title_profile AS p ON p.model_id = %(model)s AND p.title_id = n.title_id

@@ -45,11 +45,11 @@ MEANT = {1: 0.6, 2: 0.5, 3: 0.25, 4: 0.9, 5: 0.95, 6: 0.004, 7: 0.4, 8: 0.4, 9: 
 @dataclass(frozen=True)
 class Parameters:
     titles: int = 20
-    temperature: float = 0.15
+    temperature: float = 0.2
     smoothing: float = 0.0
     heard: float = 1000
-    artist: float = 2.0
-    spelling: float = 0.8
+    artist: float = 3.0
+    spelling: float = 1.0
 
 
 PARAMETERS = {
@@ -200,7 +200,8 @@ def voters(world: World, query: Sequence[float], title: str | None, by: Paramete
     """Who votes, with weights that make the scores shares of all votes."""
     similarity = {n: sum(x * y for x, y in zip(query, world.vectors[n], strict=True)) for n in world.profiles}
     near = {n: similarity[n] for n in sorted(similarity, key=lambda n: (-similarity[n], n))[: by.titles]}
-    for number, alike in (spelt(world, title, by.spelling) if title is not None else {}).items():
+    is_known = title is not None and normal_title(title) in {world.titles[n] for n in world.profiles}
+    for number, alike in (spelt(world, title, by.spelling) if title is not None and not is_known else {}).items():
         near[number] = max(near.get(number, -2), alike)
     shares = named(title, by.artist) if title is not None else {}
     best = np.float32(max(near.values(), default=0))

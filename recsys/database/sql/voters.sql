@@ -4,7 +4,8 @@
 -- A title's nearness = exp((similarity - best similarity) / temperature), its weight = nearness / playlists ^ smoothing
 -- (MODELS A3: w(q, t) / n(t)^b), heard with its first heard * nearness tracks: what a faint voice says far down its
 -- profile costs time and changes little (benchmarks/title_quality.py, "heard"). Similarity is the cosine of the
--- vectors, or the likeness in spelling (spelt_titles) where that is larger.
+-- vectors, or the likeness in spelling (spelt_titles) where that is larger; of a title that votes itself the spelling is
+-- not asked, for its own voice is the loudest and no misspelling of another.
 -- An artist's share is how far titles that name him mean him, times the part of the title's words that his name is;
 -- what is left over of the whole is shared out among the titles, in proportion to their weights.
 CREATE OR REPLACE FUNCTION voters(
@@ -23,6 +24,8 @@ DECLARE
   t double precision := coalesce(temperature, (fitted ->> 'temperature')::double precision);
   b double precision := coalesce(smoothing, (fitted ->> 'smoothing')::double precision);
   h double precision := coalesce(heard, (fitted ->> 'heard')::double precision);
+  is_known boolean := EXISTS (SELECT FROM title AS n JOIN title_profile AS p ON p.title_id = n.id
+                               WHERE n.name = normal_title(title) AND p.model_id = voters.model);
 BEGIN
   RETURN QUERY
     WITH named AS MATERIALIZED (
@@ -32,7 +35,7 @@ BEGIN
         FROM (SELECT * FROM nearest_titles(query, k, model)
               UNION ALL
               SELECT * FROM spelt_titles(title, model, (fitted ->> 'spelling')::double precision)
-               WHERE title IS NOT NULL) AS f
+               WHERE title IS NOT NULL AND NOT is_known) AS f
        GROUP BY f.title_id
     ), near AS MATERIALIZED (
       SELECT f.title_id, f.similarity, p.playlists, f.nearness / power(p.playlists, b) AS weight,
