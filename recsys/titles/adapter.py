@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, pairwise
 from math import sqrt
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from recsys.errors import EncoderError
+from recsys.titles.encoder import CARD_FILE as EXPORT_CARD
 from recsys.titles.encoder import Encoder, load_export
 
 if TYPE_CHECKING:
@@ -193,6 +194,17 @@ def load_title_encoder(folder: Path) -> Encoder | AdaptedEncoder:
     if encoder.fingerprint != card.encoder_fingerprint:
         raise _damaged(folder)
     return AdaptedEncoder(folder, encoder, TitleAdapter(load(stored), card.share), card.weights_hash)
+
+
+def kept_encoder(folder: Path) -> Encoder | AdaptedEncoder:
+    """As `load_title_encoder`, but the last ones are kept while their folders stay as they are."""
+    cards = (folder / CARD_FILE, folder / EXPORT_CARD)
+    return _kept(folder, tuple(card.stat().st_mtime_ns for card in cards if card.is_file()))
+
+
+@lru_cache(maxsize=2)
+def _kept(folder: Path, _stamp: tuple[int, ...]) -> Encoder | AdaptedEncoder:
+    return load_title_encoder(folder)
 
 
 def _hash_of(stored: bytes, encoder_fingerprint: str, share: float) -> str:

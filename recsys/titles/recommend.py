@@ -129,7 +129,7 @@ def recommend(
         filters: what must not appear.
         explain: name the titles and artists that voted for each track.
         model: the recommender that answers, the current one if None; see `recommender_as_of`.
-        load_encoder: loads an encoder from its folder, `adapter.load_title_encoder` if None.
+        load_encoder: loads an encoder from its folder, `adapter.kept_encoder` if None.
 
     Raises:
         UnknownNameError: the title is blank.
@@ -221,9 +221,9 @@ def _read_title(
     if known_vector is not None:
         return _Query(name, known_vector, is_known=True, is_stale=is_stale, model=model_id)
     if load_encoder is None:
-        from recsys.titles.adapter import load_title_encoder
+        from recsys.titles.adapter import kept_encoder
 
-        load_encoder = load_title_encoder
+        load_encoder = kept_encoder
     vector = load_encoder(Path(folder)).encode([name])[0]
     as_text = "[" + ",".join(map(repr, vector.tolist())) + "]"
     return _Query(name, as_text, is_known=False, is_stale=is_stale, model=model_id)

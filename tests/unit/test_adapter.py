@@ -1,6 +1,7 @@
 """Adapted vectors against the same network in torch, features by hand, and files that are damaged or foreign."""
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch.nn.functional import gelu, linear
 
 from recsys.errors import EncoderError
 from recsys.titles import adapter as module
-from recsys.titles.adapter import AdaptedEncoder, TitleAdapter, features, load_title_encoder, save_adapter
+from recsys.titles.adapter import AdaptedEncoder, TitleAdapter, features, kept_encoder, load_title_encoder, save_adapter
 from recsys.titles.encoder import Encoder, prepare_encoder
 
 WIDTH, HIDDEN, DIMENSION = 6, 5, 4
@@ -274,3 +275,13 @@ def test_an_adapter_whose_encoder_is_gone_names_it(saved: AdaptedEncoder, tmp_pa
 
 def test_a_folder_that_is_gone_is_said_to_in_one_line(tmp_path: Path) -> None:
     assert_refused(tmp_path / "x", f"{tmp_path / 'x'} holds no exported encoder: it has no encoder.json")
+
+
+def test_an_encoder_is_kept_while_its_folder_stays_as_it_is(saved: AdaptedEncoder) -> None:
+    first = kept_encoder(saved.folder)
+    assert kept_encoder(saved.folder) is first
+    os.utime(saved.folder / "adapter.json", ns=(1, 1))
+    assert kept_encoder(saved.folder) is not first
+    (saved.folder / "adapter.json").unlink()
+    with pytest.raises(EncoderError):
+        kept_encoder(saved.folder)
