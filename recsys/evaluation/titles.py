@@ -46,7 +46,7 @@ SELECT m.id, m.name, m.config ? 'adapter'
  WHERE m.kind = 'title-recommender'
    AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM CASE WHEN %(protocol)s = 'clean' THEN %(split)s::bigint END
    AND EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = m.id)
- ORDER BY m.id
+ ORDER BY m.config ? 'adapter', m.id
 """
 
 VOTE = """

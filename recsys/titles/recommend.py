@@ -37,7 +37,7 @@ MODEL_OF_SPLIT = """
 SELECT m.id
   FROM split AS s JOIN model AS m ON m.kind = 'title-recommender' AND (m.config ->> 'split')::bigint = s.id
  WHERE s.name = %s AND m.profiled_at IS NOT NULL
- ORDER BY m.profiled_at DESC
+ ORDER BY m.config ? 'adapter' DESC, m.profiled_at DESC
  LIMIT 1
 """
 

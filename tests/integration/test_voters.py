@@ -167,7 +167,7 @@ def named(title: str, artist: float) -> dict[int, tuple[float, float]]:
             continue
         part = (last - first) / len(all_words)
         share = artist * float(np.float32(MEANT[number])) * part
-        if share > 0.01:
+        if share > 0.1:
             shares[number] = max(shares.get(number, (0, 0)), (part, share))
     most = min(1, 0.9 / sum(share for _, share in shares.values())) if shares else 1
     return {number: (part, share * most) for number, (part, share) in shares.items()}

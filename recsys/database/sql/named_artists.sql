@@ -2,7 +2,8 @@
 -- shares of all votes. For `voters`, which sets the search path.
 --
 -- share = artist * meant * (words of the name / words of the title), scaled so that all artists together have at most
--- .9; `artist` is a parameter of the vote. The key is that of recsys.names for names of plain letters, digits, & and +.
+-- .9; under a tenth nobody is meant, for an obscure artist's few tracks would take it whole ("late night drive" is not
+-- Night's). `artist` is a parameter of the vote. The key is that of recsys.names for names of plain letters, digits, & and +.
 CREATE OR REPLACE FUNCTION named_artists(title text, model bigint, artist double precision)
 RETURNS TABLE (
   artist_id bigint, similarity real, playlists integer, share double precision, track_ids integer[], weights real[]
@@ -34,5 +35,5 @@ AS $$
   SELECT n.artist_id, ((n.last - n.first + 1)::real / n.words)::real, n.playlists,
          n.share * least(1, .9 / sum(n.share) OVER ()), n.track_ids, n.weights
     FROM named AS n
-   WHERE n.share > .01
+   WHERE n.share > .1
 $$;
