@@ -33,8 +33,7 @@ class InProcess:
     def __init__(self, connection: psycopg.Connection) -> None:
         rows = connection.execute(
             "SELECT e.title_id, e.embedding::real[], p.track_ids, p.weights FROM title_embedding AS e"
-            " JOIN model AS m ON m.is_current AND m.kind = 'title-recommender'"
-            " AND e.model_id = CASE WHEN m.config ? 'adapter' THEN m.id ELSE (m.config ->> 'encoder')::bigint END"
+            " JOIN model AS m ON m.is_current AND e.model_id = vectors_of(m.id)"
             " JOIN title_profile AS p ON p.model_id = m.id AND p.title_id = e.title_id"
         ).fetchall()
         self.vectors = np.array([row[1] for row in rows], dtype=np.float32)
@@ -46,7 +45,7 @@ class InProcess:
         """The N best tracks for a vector."""
         similarity = self.vectors @ vector
         nearest = np.argpartition(-similarity, titles)[:titles]
-        voice = np.exp((similarity[nearest] - similarity[nearest].max()) / 0.15)
+        voice = np.exp((similarity[nearest] - similarity[nearest].max()) / 0.2)
         tracks = np.concatenate([self.tracks[title] for title in nearest])
         weights = np.concatenate([self.weights[t] * w for t, w in zip(nearest, voice, strict=True)])
         found, place = np.unique(tracks, return_inverse=True)

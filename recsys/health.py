@@ -25,9 +25,7 @@ SELECT m.id, m.name, m.folder,
                             WHERE e.model_id = v.id AND e.title_id = p.title_id)),
        coalesce(m.profiled_at < (SELECT max(r.playlists_changed_at) FROM ingest_run AS r), false)
   FROM model AS m
- CROSS JOIN LATERAL (
-   SELECT CASE WHEN m.config ? 'adapter' THEN m.id ELSE (m.config ->> 'encoder')::bigint END AS id
- ) AS v
+ CROSS JOIN LATERAL vectors_of(m.id) AS v (id)
  WHERE m.kind = 'title-recommender' AND m.is_current
 """
 

@@ -1,11 +1,14 @@
 """Made-up files to load, and what the catalogue holds afterwards."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from recsys.config import Settings
+from recsys.database import connect
 
 Row = tuple[Any, ...]
 
@@ -65,3 +68,17 @@ def dump(connection: psycopg.Connection, tables: Sequence[str] = CATALOGUE) -> d
     return {
         table: sorted(rows(connection, f"SELECT {columns.get(table, '*')} FROM {table}"), key=repr) for table in tables
     }
+
+
+def divide(settings: Settings, name: str, parts: Mapping[str, Iterable[int]]) -> None:
+    """Store a split whose parts are known, as `make_split` stores one."""
+    with connect(settings, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO split (id, name, protocol, seed) SELECT count(*) + 1, %s, 'clean', 0 FROM split", (name,)
+        )
+        for part, numbers in parts.items():
+            connection.execute(
+                "INSERT INTO playlist_split SELECT s.id, p.id, %s FROM split AS s, playlist AS p"
+                " WHERE s.name = %s AND p.external_id = ANY(%s)",
+                (part, name, list(map(str, numbers))),
+            )

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 import psycopg
@@ -22,7 +21,6 @@ from recsys.evaluation.results import store_result
 from recsys.evaluation.titles import artists_of_tracks
 from recsys.progress import Progress, silent
 from recsys.titles import recommender_as_of
-from recsys.titles.adapter import load_title_encoder
 from recsys.titles.challenge_categories import CATEGORIES, Category, make_category, read_held_out
 from recsys.titles.continuation import continue_playlist
 from recsys.titles.splits import split_id
@@ -118,10 +116,9 @@ def evaluate_challenge(
 
 def continuing(connection: psycopg.Connection, model: int) -> Continue:
     """A recommender's own answer, from Postgres."""
-    load_once = cache(load_title_encoder)
 
     def answer(title: str | None, seeds: Sequence[int], n: int) -> list[int]:
-        tracks = continue_playlist(connection, title, seeds, n, model=model, load_encoder=load_once)
+        tracks = continue_playlist(connection, title, seeds, n, model=model)
         return [track.track_id for track in tracks if track.track_id is not None]
 
     return answer

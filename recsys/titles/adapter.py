@@ -8,7 +8,6 @@ its cosine is the mean of both cosines, weighed by `share`. Used on the light pa
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -154,10 +153,11 @@ def save_adapter(adapter: TitleAdapter, encoder: Encoder, adapters_folder: Path)
     """Write an adapter of an encoder into a folder of its own, named by the hash of its weights, and load it."""
     from safetensors.numpy import save
 
+    from recsys.titles.snapshot import replaced_folder
+
     stored = save(adapter.weights)
     weights_hash = _hash_of(stored, encoder.fingerprint, adapter.share)
     folder = adapters_folder / weights_hash[:16]
-    folder.mkdir(parents=True, exist_ok=True)
     card = AdapterCard(
         layout=LAYOUT,
         encoder=str(encoder.folder),
@@ -166,10 +166,9 @@ def save_adapter(adapter: TitleAdapter, encoder: Encoder, adapters_folder: Path)
         dimension=adapter.dimension,
         weights_hash=weights_hash,
     )
-    for name, content in ((WEIGHTS_FILE, stored), (CARD_FILE, msgspec.json.format(msgspec.json.encode(card)))):
-        draft = folder / f".{name}.{os.getpid()}"
-        draft.write_bytes(content)
-        draft.replace(folder / name)
+    with replaced_folder(folder, CARD_FILE) as draft:
+        (draft / WEIGHTS_FILE).write_bytes(stored)
+        (draft / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card)))
     return AdaptedEncoder(folder, encoder, adapter, weights_hash)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import psycopg
 
@@ -20,11 +20,7 @@ from recsys.sources.inputs import Bytes, file_input
 from recsys.sources.texts import UnusableError, excerpt, identifier, optional, track_uri
 from recsys.titles.adapter import load_title_encoder
 from recsys.titles.continuation import continue_playlist, is_spotify_track, tracks_of_songs
-from recsys.titles.recommend import NOT_TEXT
-
-if TYPE_CHECKING:
-    from recsys.titles.adapter import AdaptedEncoder
-    from recsys.titles.encoder import Encoder
+from recsys.titles.recommend import NOT_TEXT, LoadEncoder
 
 ANSWERS = 500
 """Tracks that every playlist of a submission has."""
@@ -150,7 +146,7 @@ def answer_challenge(
     playlists: Sequence[ChallengePlaylist],
     *,
     model: int | None = None,
-    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None" = None,
+    load_encoder: LoadEncoder | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Each playlist's pid and 500 distinct URIs of Spotify tracks, best first, none of them given.

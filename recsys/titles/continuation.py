@@ -2,21 +2,15 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.rows import class_row
 
 from recsys.catalog.listed import ListedTrack
-from recsys.titles.recommend import Filters, recommend
-
-if TYPE_CHECKING:
-    from recsys.titles.adapter import AdaptedEncoder
-    from recsys.titles.encoder import Encoder
+from recsys.titles.recommend import Filters, LoadEncoder, recommend
 
 SPOTIFY_TRACK = "^spotify:track:[0-9A-Za-z]{22}$"
 """The URI of a Spotify track, for Python and for Postgres."""
@@ -127,7 +121,7 @@ def continue_playlist(
     filters: Filters = UNFILTERED,
     needs_uri: bool = False,
     model: int | None = None,
-    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None" = None,
+    load_encoder: LoadEncoder | None = None,
     parameters: Continuation = DEFAULT,
 ) -> list[ListedTrack]:
     """Tracks that go on with a playlist, best first: a song once, and none of the given ones.

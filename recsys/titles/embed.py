@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import psycopg
 
 from recsys.config import Settings
-from recsys.database import connect, copy_vectors, read_vectors, require_migrated, translated_errors, writer_lock
+from recsys.database import connect, copy_vectors, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.registry import ModelFacts, make_current, register_model
@@ -36,8 +37,6 @@ SELECT m.id, m.config -> 'parameters', m.config -> 'smoothing'
    AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM %s AND (m.config ? 'adapter') = %s
  ORDER BY m.id DESC
 """
-
-VECTORS = "SELECT e.title_id, e.embedding FROM title_embedding AS e WHERE e.model_id = %(model)s"
 
 LEAST_PLAYLISTS = 1_000
 """Playlists from which on vectors are adapted unless told otherwise: fewer say too little of what titles mean."""
@@ -113,11 +112,12 @@ def embed_titles(
             }
             connection.commit()
             if adapt:
-                adapter = _train_adapter(settings, connection, encoder_id, entries, progress)
+                titles = _read_titles(connection, encoder_id)
+                adapter = _train_adapter(settings, titles, entries, progress)
                 adapted = save_adapter(adapter, encoder, adapters_folder(settings))
                 config["adapter"] = {"share": adapter.share, "playlists": len(entries.playlist_ids)}
                 model_id = _register(settings, adapted, f"{encoder.name}, adapted", config)
-                _write_adapted(connection, adapter, encoder_id, model_id, progress)
+                _write_adapted(connection, adapter, titles, model_id, progress)
                 dimension = adapted.dimension
             else:
                 model_id, dimension = _register(settings, encoder, encoder.name, config), encoder.dimension
@@ -163,35 +163,44 @@ def _register(settings: Settings, encoder: Encoder | AdaptedEncoder, name: str, 
     return register_model(settings, facts)
 
 
-def _train_adapter(
-    settings: Settings, connection: psycopg.Connection, encoder_id: int, entries: Entries, progress: Progress
-) -> TitleAdapter:
+@dataclass(frozen=True)
+class _Titles:
+    """All titles that an encoder has embedded, by id."""
+
+    ids: npt.NDArray[np.int64]
+    names: list[str]
+    vectors: npt.NDArray[np.float32]
+
+
+def _read_titles(connection: psycopg.Connection, encoder_id: int) -> _Titles:
+    ids, vectors = title_vectors(connection, encoder_id)
+    names = title_names(connection, ids)
+    connection.commit()
+    return _Titles(ids, [names[title] for title in ids.tolist()], vectors)
+
+
+def _train_adapter(settings: Settings, titles: _Titles, entries: Entries, progress: Progress) -> TitleAdapter:
     progress("preparing to learn", 0, 0)
     from recsys.titles.adapter_training import AdapterOptions, train_adapter
 
-    names = title_names(connection, entries.title_ids)
-    vectors = title_vectors(connection, encoder_id, entries.title_ids)
-    connection.commit()
+    places = np.searchsorted(titles.ids, entries.title_ids)
     return train_adapter(
-        [names[title] for title in entries.title_ids.tolist()],
-        vectors,
+        [titles.names[place] for place in places.tolist()],
+        titles.vectors[places],
         entries.counts(),
-        np.bincount(entries.title_of, minlength=len(entries.title_ids)),
+        entries.playlists_of_titles(),
         AdapterOptions(device=settings.device),
         progress=lambda done, of: progress("learning what titles mean", done, of),
     )
 
 
 def _write_adapted(
-    connection: psycopg.Connection, adapter: TitleAdapter, encoder_id: int, model_id: int, progress: Progress
+    connection: psycopg.Connection, adapter: TitleAdapter, titles: _Titles, model_id: int, progress: Progress
 ) -> None:
     """Every title's adapted vector, as the recommender's own; seen by others once the profiles are there, too."""
-    [(dimension,)] = connection.execute("SELECT dimension FROM model WHERE id = %s", (encoder_id,)).fetchall()
-    titles, vectors = read_vectors(connection, VECTORS, {"model": encoder_id}, dimension)
-    names = title_names(connection, titles)
     connection.execute("DELETE FROM title_embedding WHERE model_id = %s", (model_id,))
-    for first in range(0, len(titles), BATCH):
-        progress("adapting titles", first, len(titles))
+    for first in range(0, len(titles.ids), BATCH):
+        progress("adapting titles", first, len(titles.ids))
         block = slice(first, first + BATCH)
-        adapted = adapter.adapt([names[title] for title in titles[block].tolist()], vectors[block])
-        copy_vectors(connection, "title_embedding", TITLE_EMBEDDING, model_id, titles[block], adapted)
+        adapted = adapter.adapt(titles.names[block], titles.vectors[block])
+        copy_vectors(connection, "title_embedding", TITLE_EMBEDDING, model_id, titles.ids[block], adapted)

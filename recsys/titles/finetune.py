@@ -155,7 +155,7 @@ def finetune(
     check_replaceable(output, TRAINING_FILE)
     device = chosen_device(options.device)
     progress("loading the encoder", 0, 0)
-    with _quiet(), _same_result(options, device):
+    with _quiet(), _torch_set_for(options, device):
         from recsys.titles.finetune_data import Tokens, make_examples
         from recsys.titles.finetune_losses import make_loss
 
@@ -228,8 +228,8 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _same_result(options: FinetuneOptions, device: str) -> Iterator[None]:
-    """Seeded, and with deterministic kernels while the block runs; torch's own state is as before afterwards."""
+def _torch_set_for(options: FinetuneOptions, device: str) -> Iterator[None]:
+    """Seeded, with kernels for the options and for many shapes, while the block runs; torch is as before afterwards."""
     import torch
     from transformers import set_seed
 

@@ -36,17 +36,8 @@ SELECT DISTINCT p.id::bigint, p.title_id::bigint, t.song_id::bigint, pt.track_id
                     WHERE s.split_id = %(split)s AND s.playlist_id = p.id AND s.part = 'train'))
 """
 
-# Whose vectors a recommender compares, or an encoder's own.
-COMPARED = """
-SELECT v.id, v.dimension
-  FROM model AS m JOIN model AS v
-    ON v.id = CASE WHEN m.config ? 'adapter' THEN m.id ELSE coalesce((m.config ->> 'encoder')::bigint, m.id) END
- WHERE m.id = %s
-"""
-
 VECTORS = """
-SELECT e.title_id, e.embedding FROM title_embedding AS e
- WHERE e.model_id = %(model)s AND e.title_id = ANY(%(titles)s::bigint[])
+SELECT e.title_id, e.embedding FROM title_embedding AS e WHERE e.model_id = %(model)s ORDER BY e.title_id
 """
 
 PROFILE = {"model_id": "int8", "title_id": "int8", "playlists": "int4", "track_ids": "int4[]", "weights": "float4[]"}
@@ -76,6 +67,10 @@ class Entries:
     song_ids: Ids
     track_ids: Ids
     """The most held track of each song; among equals one with a URI, then the oldest."""
+
+    def playlists_of_titles(self) -> Ids:
+        """How many playlists each title has."""
+        return np.bincount(self.title_of, minlength=len(self.title_ids))
 
     def held(self) -> Any:
         """Which playlist holds which song, ones, a csr_matrix (playlists, songs), float32."""
@@ -231,10 +226,10 @@ def build_profiles(
         NotReadyError: neighbours are asked for, and a title has no vector.
     """
     counts = entries.counts()
-    sizes = np.bincount(entries.title_of, minlength=len(entries.title_ids))
+    sizes = entries.playlists_of_titles()
     profiles = smoothed_profiles(counts, smoothing, lambda done, of: progress("building title profiles", done, of))
     if smoothing.neighbours > 0:
-        vectors = title_vectors(connection, model_id, entries.title_ids)
+        vectors = _compared_vectors(connection, model_id, entries.title_ids)
         profiles = neighbour_profiles(
             profiles, vectors, sizes, smoothing, lambda done, of: progress("hearing neighbours", done, of)
         )
@@ -291,22 +286,24 @@ def _artist_votes(connection: psycopg.Connection, entries: Entries, tracks: int)
     return artist_votes(entries, artists, song_artists, [names[t] for t in entries.title_ids.tolist()], tracks)
 
 
-def title_vectors(connection: psycopg.Connection, model_id: int, titles: Ids) -> npt.NDArray[np.float32]:
-    """The vectors (titles, dimension) that a model compares titles by; `titles` in ascending order.
+def title_vectors(connection: psycopg.Connection, model_id: int) -> tuple[Ids, npt.NDArray[np.float32]]:
+    """The titles that have a vector of a model, ascending, and the vectors (titles, dimension)."""
+    [(dimension,)] = connection.execute("SELECT dimension FROM model WHERE id = %s", (model_id,)).fetchall()
+    return read_vectors(connection, VECTORS, {"model": model_id}, dimension)
+
+
+def _compared_vectors(connection: psycopg.Connection, model_id: int, titles: Ids) -> npt.NDArray[np.float32]:
+    """The vectors that a recommender compares these titles by.
 
     Raises:
         NotReadyError: a title has none.
     """
-    row = connection.execute(COMPARED, (model_id,)).fetchone()
-    ids, vectors = (
-        read_vectors(connection, VECTORS, {"model": row[0], "titles": titles.tolist()}, row[1])
-        if row is not None
-        else (np.empty(0, np.int64), np.empty((0, 0), np.float32))
-    )
-    if len(ids) < len(titles):
+    [(compared,)] = connection.execute("SELECT vectors_of(%s)", (model_id,)).fetchall()
+    found, vectors = title_vectors(connection, compared)
+    if not np.isin(titles, found).all():
         raise NotReadyError("not every title has a vector: run `recsys titles embed`")
-    found: npt.NDArray[np.float32] = vectors[np.argsort(ids)]
-    return found
+    wanted: npt.NDArray[np.float32] = vectors[np.searchsorted(found, titles)]
+    return wanted
 
 
 def title_names(connection: psycopg.Connection, titles: Ids) -> dict[int, str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import psycopg
 from psycopg.rows import class_row
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from recsys.titles.encoder import Encoder
 
 Method = Literal["soft", "seed"]
+LoadEncoder: TypeAlias = Callable[[Path], "Encoder | AdaptedEncoder"]
 
 NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and lone surrogates. What is invisible stays: it joins the parts of an emoji."""
@@ -117,7 +118,7 @@ def recommend(
     filters: Filters = Filters(),
     explain: bool = False,
     model: int | None = None,
-    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None" = None,
+    load_encoder: LoadEncoder | None = None,
 ) -> Answer:
     """The tracks that playlists of the nearest titles hold.
 
@@ -172,7 +173,7 @@ def similar_titles(
     n: int = 10,
     *,
     model: int | None = None,
-    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None" = None,
+    load_encoder: LoadEncoder | None = None,
 ) -> list[SimilarTitle]:
     """The titles nearest to a title, itself apart; raises as `recommend` does."""
     query = _read_title(connection, title, load_encoder, model)
@@ -206,7 +207,7 @@ def recommender_as_of(connection: psycopg.Connection, split: str) -> int:
 def _read_title(
     connection: psycopg.Connection,
     title: str,
-    load_encoder: "Callable[[Path], Encoder | AdaptedEncoder] | None",
+    load_encoder: LoadEncoder | None,
     model: int | None,
 ) -> _Query:
     name = normal_title(title)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
-import torch
 
 from recsys.catalog import ingest
 from recsys.config import Settings
@@ -26,7 +25,9 @@ from recsys.titles.profiles import build_index
 from recsys.titles.splits import make_split
 from recsys.titles.tuning import PARAMETERS, tune_titles
 from tests.tiny_encoder import build_tiny_encoder
-from tests.worlds import entry, playlist, rows, write_lines
+from tests.worlds import divide, entry, playlist, rows, write_lines
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 TASTES, OTHER_WORDS = ["jazz", "gym", "sleep", "party"], ["mix", "songs", "old", "my"]
 PLAYLISTS, MANY = 80, 700
@@ -52,29 +53,6 @@ def lists(numbers: Sequence[int], seed: int = 0) -> list[dict[str, object]]:
 
 def load(settings: Settings, folder: Path, playlists: Sequence[object]) -> None:
     ingest(settings, "playlists", [write_lines(folder / "playlists.jsonl", playlists)])
-
-
-def divide(settings: Settings, name: str, parts: dict[str, range]) -> None:
-    """Store a split whose parts are known, as `make_split` stores one."""
-    with connect(settings, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO split (id, name, protocol, seed) SELECT count(*) + 1, %s, 'clean', 0 FROM split", (name,)
-        )
-        for part, numbers in parts.items():
-            connection.execute(
-                "INSERT INTO playlist_split SELECT s.id, p.id, %s FROM split AS s, playlist AS p"
-                " WHERE s.name = %s AND p.external_id = ANY(%s)",
-                (part, name, list(map(str, numbers))),
-            )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads cost such small tensors more than they bring, several times more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from recsys.errors import NotReadyError, UnknownNameError
 from recsys.titles import Answer, EmbedSummary, embed_titles, recommend, recommender_as_of, similar_titles
 from recsys.titles.splits import make_split
 from tests.tiny_encoder import build_tiny_encoder
-from tests.worlds import entry, playlist, rows, write_lines
+from tests.worlds import divide, entry, playlist, rows, write_lines
 
 LISTS = {
     1: ("gym", "ab"),
@@ -37,20 +37,6 @@ def load(settings: Settings, folder: Path, lists: dict[int, tuple[str, str]]) ->
         for pid, (title, songs) in lists.items()
     ]
     ingest(settings, "playlists", [write_lines(folder / "playlists.jsonl", lines)])
-
-
-def divide(settings: Settings, name: str, parts: dict[str, list[int]]) -> None:
-    """Store a split whose parts are known, as `make_split` stores one."""
-    with connect(settings, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO split (id, name, protocol, seed) SELECT count(*) + 1, %s, 'clean', 0 FROM split", (name,)
-        )
-        for part, numbers in parts.items():
-            connection.execute(
-                "INSERT INTO playlist_split SELECT s.id, p.id, %s FROM split AS s, playlist AS p"
-                " WHERE s.name = %s AND p.external_id = ANY(%s)",
-                (part, name, list(map(str, numbers))),
-            )
 
 
 def songs(answer: Answer) -> set[str]:

@@ -43,8 +43,8 @@ def divide(connection: psycopg.Connection, parts: Mapping[str, Sequence[int]], s
 
 def add_recommender(connection: psycopg.Connection, model: int) -> None:
     connection.execute(
-        "INSERT INTO model (id, kind, name, dimension, fingerprint, folder)"
-        " VALUES (%s, 'title-recommender', 'made up', 2, %s, '/nowhere')",
+        "INSERT INTO model (id, kind, name, dimension, fingerprint, folder, config)"
+        """ VALUES (%s, 'title-recommender', 'made up', 2, %s, '/nowhere', '{"adapter": {}}')""",
         (model, str(model)),
     )
 

@@ -1,6 +1,6 @@
 """Training of a title adapter on made-up tastes: what it learns, and what it refuses to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,21 +13,14 @@ from recsys.errors import NotReadyError
 from recsys.titles.adapter import TitleAdapter
 from recsys.titles.adapter_training import AdapterOptions, _bags, _Network, _weights_of, train_adapter
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TASTES = ["jazz", "gym", "sleep", "party", "metal", "road"]
 OTHER_WORDS = ["mix", "songs", "2019", "best", "my", "the"]
 PLAYLISTS, SONGS, WIDTH = 300, 15, 16
 """`SONGS` of each taste."""
 
 OPTIONS = AdapterOptions(hidden=32, dimension=16, batch_size=8, epochs=25, least_steps=1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads cost such small tensors more than they bring."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)

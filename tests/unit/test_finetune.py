@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,8 @@ from recsys.titles.finetune_data import LengthGroupedSampler, TitleCollator, Tok
 from recsys.titles.finetune_losses import TitleLoss, make_loss
 from recsys.titles.finetune_scores import ValidationScores, encode_titles
 from recsys.titles.snapshot import TitleSnapshot, make_snapshot
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 KINDS = (("summer chill", "happy party mix", "pop songs 2017", "x"), ("sad sleep", "sleep music for the night", "jazz"))
 TITLES = [title for kind in KINDS for title in kind]
@@ -54,15 +55,6 @@ def options(loss: Loss = "cross-entropy", **changed: object) -> FinetuneOptions:
         "device": "cpu",
     }
     return FinetuneOptions(loss=loss, **(settings | changed))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads cost such small tensors more than they bring, several times more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 -- The titles nearest to a unit vector by cosine, best first, among those that vote in a recommender; ties by id.
 --
--- Compared are the vectors of the recommender's encoder, or its own where it has adapted them (`adapter` in its
--- configuration). Up to 5,000 titles every vector is compared. Above that their HNSW index answers, with ef_search well over the
+-- Compared are the vectors of `vectors_of`. Up to 5,000 titles every vector is compared. Above that their HNSW index answers, with ef_search well over the
 -- rows wanted (at pgvector's default of 40 at most 40 rows come back), going on until enough of the titles found vote;
 -- should it bring fewer rows than asked for, every vector is compared after all. A partial index cannot serve a
 -- parameter, so the statement is planned with the id of whose vectors they are.
@@ -12,8 +11,7 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
   chosen bigint := coalesce(model, current_model('title-recommender'));
-  compared bigint := (SELECT CASE WHEN m.config ? 'adapter' THEN m.id ELSE (m.config ->> 'encoder')::bigint END FROM model AS m
-                      WHERE m.id = chosen AND m.kind = 'title-recommender');
+  compared bigint := vectors_of(chosen);
   dimension integer := (SELECT m.dimension FROM model AS m WHERE m.id = compared);
   own_search text := current_setting('hnsw.ef_search', true);
   own_scan text := current_setting('hnsw.iterative_scan', true);

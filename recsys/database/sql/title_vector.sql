@@ -5,13 +5,10 @@ LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-  chosen bigint := coalesce(model, current_model('title-recommender'));
+  compared bigint := vectors_of(coalesce(model, current_model('title-recommender')));
 BEGIN
   RETURN (SELECT e.embedding
-            FROM title AS t
-            JOIN model AS m ON m.id = chosen
-            JOIN title_embedding AS e
-              ON e.title_id = t.id AND e.model_id = CASE WHEN m.config ? 'adapter' THEN m.id ELSE (m.config ->> 'encoder')::bigint END
+            FROM title AS t JOIN title_embedding AS e ON e.title_id = t.id AND e.model_id = compared
            WHERE t.name = title_vector.title);
 END
 $$;
