@@ -144,7 +144,8 @@ def _row(track: "Recommendation", digits: int, *, explain: bool) -> list[object]
 
 
 def _voter(voter: "Voter") -> str:
-    return f"{voter.title} (named)" if voter.is_artist else f"{voter.title} ({voter.similarity:.2f})"
+    note = {"title": f"{voter.similarity:.2f}", "artist": "named", "song": "named", "learned": "learned"}[voter.kind]
+    return f"{voter.title} ({note})"
 
 
 def _form(*, as_json: bool, file_format: FileFormat | None, out: Path | None) -> FileFormat | None:

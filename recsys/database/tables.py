@@ -301,6 +301,17 @@ class TitleProfile(Table):
     weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))
 
 
+class LearnedProfile(Table):
+    """The tracks that a title's adapter expects in playlists of the title, with probabilities, likeliest first."""
+
+    __tablename__ = "learned_profile"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    title_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    track_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+
+
 class ArtistProfile(Table):
     """What a title that names an artist votes for: tracks with weights that sum to at most 1, heaviest first."""
 
@@ -315,6 +326,27 @@ class ArtistProfile(Table):
     """Playlists that hold the artist."""
     meant: Mapped[float] = mapped_column(REAL)
     """The share of the artist's tracks in playlists whose title names him, 0 to 1, smoothed by how names fare."""
+    track_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+
+
+class SongProfile(Table):
+    """What a title that is the name of songs votes for: tracks with weights of sum 1, heaviest first.
+
+    `song_id` is the most held song of the name.
+    """
+
+    __tablename__ = "song_profile"
+    __table_args__ = (Index(None, "model_id", "key"),)
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key: Mapped[str]
+    """The key of the songs' name."""
+    playlists: Mapped[int] = mapped_column(Integer)
+    """Playlists that hold one of the songs."""
+    meant: Mapped[float] = mapped_column(REAL)
+    """The part of the playlists of such a title that holds one of the songs, smoothed by how names fare."""
     track_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))
 

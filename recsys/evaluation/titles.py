@@ -17,7 +17,7 @@ from recsys.evaluation.llm import LlmRecommender, Shots, read_examples
 from recsys.evaluation.metrics import MetricKey, N, Protocol, score_list
 from recsys.evaluation.results import store_result
 from recsys.progress import Progress, silent
-from recsys.titles.profiles import Entries, read_entries, title_names
+from recsys.titles.entries import Entries, read_entries, title_names
 from recsys.titles.smoothing import unit_rows
 from recsys.titles.splits import split_id
 from recsys.titles.tuning import objective

@@ -92,12 +92,13 @@ class TitleAdapter:
         adapted[:, :width] = sqrt(1 - self.share) * vectors
         for first in range(0, len(titles), _AT_ONCE):
             block = slice(first, first + _AT_ONCE)
-            learned = self._learned(titles[block], vectors[block])
+            learned = self.learned(titles[block], vectors[block])
             norms = np.linalg.norm(learned, axis=1, keepdims=True)
             adapted[block, width:] = sqrt(self.share) * learned / np.where(norms == 0, 1, norms)
         return adapted
 
-    def _learned(self, titles: Sequence[str], vectors: Vectors) -> Vectors:
+    def learned(self, titles: Sequence[str], vectors: Vectors) -> Vectors:
+        """The network's outputs (titles, dimension), as they are, from the encoder's unit vectors."""
         import numpy as np
 
         weights = self.weights

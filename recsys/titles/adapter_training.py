@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from recsys.errors import NotReadyError
 from recsys.titles.adapter import BUCKETS, INPUT_SCALE, TitleAdapter, features
 from recsys.titles.finetune import Device, chosen_device
+from recsys.titles.smoothing import BLOCK, Profiles
 
 Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class AdapterOptions:
-    """How an adapter is trained. The defaults were chosen on the validation part of a split of the MPD."""
+    """How an adapter is trained. The defaults were chosen on ten folds of the MPD, see docs/titles.md."""
 
     hidden: int = 256
     dimension: int = 256
@@ -28,24 +29,46 @@ class AdapterOptions:
     learning_rate: float = 0.01
     weight_decay: float = 0.01
     batch_size: int = 512
-    epochs: int = 25
+    epochs: int = 12
     least_steps: int = 150
-    """Steps that few titles take, in however many epochs."""
+    """Steps that few playlists take, in however many epochs."""
     most_steps: int = 1000
-    """Steps that many titles take, in however few epochs: it bounds the time."""
+    """Steps that many playlists take, in however few epochs: it bounds the time."""
     warmup_steps: int = 20
     most_songs: int = 20_000
-    """Songs that are told apart, the most held ones; 10,000 to 50,000 are equally good."""
-    share: float = 0.4
+    """Songs that are told apart, the most held ones."""
+    share: float = 0.35
     """The learned part of an adapted cosine."""
+    tracks: int = 500
+    """Songs that are kept of what a title is expected to hold, the likeliest ones."""
     seed: int = 0
     device: Device = "auto"
 
 
-class _Network(nn.Module):
-    """Logits (titles, songs) from encoder's vectors and features."""
+@dataclass(frozen=True)
+class Learned:
+    """What training brings: an adapter, and the songs that it expects in playlists of the titles it was trained on.
 
-    def __init__(self, dimension: int, buckets: int, options: AdapterOptions, bias: Tensor) -> None:
+    `expected` holds the likeliest songs of each title with their probabilities, which sum to less than 1.
+    """
+
+    adapter: TitleAdapter
+    expected: Profiles
+
+
+@dataclass(frozen=True)
+class _Credits:
+    """The artists of each song one after the other, as rows of those who have several songs."""
+
+    artists: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    count: int
+
+
+class _Network(nn.Module):
+    """Logits (titles, songs) from encoder's vectors and features. A song's vector is its own plus its artists'."""
+
+    def __init__(self, dimension: int, buckets: int, options: AdapterOptions, bias: Tensor, credited: _Credits) -> None:
         super().__init__()
         hidden = options.hidden
         self.encoder = nn.Linear(dimension, hidden)
@@ -55,39 +78,53 @@ class _Network(nn.Module):
         self.output = nn.Linear(hidden, options.dimension)
         self.dropout = nn.Dropout(options.dropout)
         self.activation = nn.GELU(approximate="tanh")
-        self.songs = nn.Parameter(torch.randn(len(bias), options.dimension) * 0.02)
-        self.bias = nn.Parameter(bias.clone())
+        # The last column of songs and artists is added to the logit whatever the title.
+        own, shared = torch.randn(len(bias), options.dimension), torch.randn(credited.count, options.dimension)
+        self.songs = nn.Parameter(torch.cat([own * 0.02, bias[:, None]], dim=1))
+        self.artists = nn.EmbeddingBag.from_pretrained(
+            torch.cat([shared * 0.02, torch.zeros(credited.count, 1)], dim=1), freeze=False, mode="sum"
+        )
+        self.register_buffer("credited", torch.from_numpy(credited.artists), persistent=False)
+        self.register_buffer("credits_start", torch.from_numpy(credited.starts), persistent=False)
 
     @property
     def device(self) -> torch.device:
         """Where it is."""
-        return self.bias.device
+        return self.songs.device
+
+    def song_vectors(self) -> Tensor:
+        """(songs, dimension + 1)."""
+        vectors: Tensor = self.songs + self.artists(self.credited, self.credits_start)
+        return vectors
 
     def forward(self, vectors: Tensor, rows: Tensor, starts: Tensor, counts: Tensor) -> Tensor:
         inputs = vectors * (INPUT_SCALE * vectors.shape[1] ** 0.5)
         summed = self.encoder(inputs) + self.features(rows, starts) / counts.sqrt()[:, None]
         inner = self.activation(self.hidden(self.dropout(summed)))
-        outputs: Tensor = self.output(self.dropout(inner)) @ self.songs.T + self.bias
+        songs = self.song_vectors()
+        outputs: Tensor = self.output(self.dropout(inner)) @ songs[:, :-1].T + songs[:, -1]
         return outputs
 
 
 def train_adapter(
     titles: Sequence[str],
     vectors: Vectors,
-    counts: Any,
-    playlists: npt.NDArray[np.int64],
+    held: Any,
+    title_of: npt.NDArray[np.int64],
+    credited: Any,
     options: AdapterOptions = AdapterOptions(),
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> TitleAdapter:
+) -> Learned:
     """Train an adapter: its softmax over songs shall tell what playlists of a title hold (multinomial likelihood).
 
-    A title counts log2(1 + playlists) times. The same input and options give the same weights on one device.
+    The same input and options give the same weights on one device.
 
     Args:
         titles: distinct titles.
         vectors: their unit vectors by the encoder, (titles, dimension).
-        counts: playlists of a title that hold a song, a csr_matrix (titles, songs).
-        playlists: of each title.
+        held: which playlist holds which song, ones, a csr_matrix (playlists, songs).
+        title_of: the title of each playlist, as a place in `titles`.
+        credited: which song is by which artist, ones, a csr_matrix (songs, artists).
         options: how.
         progress: called with steps done and all steps.
 
@@ -95,14 +132,14 @@ def train_adapter(
         SettingsError: there is no such device.
         NotReadyError: no song is in two playlists, or what was learned is no better than how often songs are held.
     """
-    holders = np.asarray(counts.sum(axis=0)).ravel()
+    holders = np.asarray(held.sum(axis=0)).ravel()
     several = np.flatnonzero(holders > 1)
     songs = np.sort(several[np.argsort(-holders[several], kind="stable")[: options.most_songs]])
-    rows = counts[:, songs].tocsr()
+    rows = held[:, songs].tocsr()
     with_songs = np.flatnonzero(np.diff(rows.indptr))
     if not len(with_songs):
         raise NotReadyError("no song is in two playlists: there is nothing to learn of titles")
-    rows, weights = rows[with_songs], np.log2(1 + playlists[with_songs])
+    rows, row_titles = rows[with_songs], title_of[with_songs]
     rows = (sparse.diags(1 / np.asarray(rows.sum(axis=1)).ravel()) @ rows).tocsr().astype(np.float32)
 
     torch.manual_seed(options.seed)
@@ -111,7 +148,11 @@ def train_adapter(
     bias = np.log(holders[songs] + 0.1)
     buckets, bags = _bags(titles)
     network = _Network(
-        vectors.shape[1], len(buckets), options, torch.from_numpy(bias - bias.mean()).to(torch.float32)
+        vectors.shape[1],
+        len(buckets),
+        options,
+        torch.from_numpy(bias - bias.mean()).to(torch.float32),
+        _credits(credited[songs].tocsr()),
     ).to(device)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
@@ -128,7 +169,7 @@ def train_adapter(
         if not len(order):
             order = random.permutation(len(with_songs))
         chosen, order = order[: options.batch_size], order[options.batch_size :]
-        loss = _loss(network, vectors, bags, with_songs[chosen], rows[chosen], weights[chosen])
+        loss = _loss(network, vectors, bags, row_titles[chosen], rows[chosen])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -137,9 +178,36 @@ def train_adapter(
     network.eval()
     some = slice(options.batch_size)
     with torch.no_grad():
-        loss = _loss(network, vectors, bags, with_songs[some], rows[some], weights[some])
-    _require_better(loss.item(), bias, rows[some], weights[some])
-    return TitleAdapter(_weights_of(network.cpu(), buckets), options.share)
+        loss = _loss(network, vectors, bags, row_titles[some], rows[some])
+    _require_better(loss.item(), bias, rows[some])
+    network.cpu()
+    adapter = TitleAdapter(_weights_of(network, buckets), options.share)
+    song_vectors = network.song_vectors().detach().numpy()
+    return Learned(adapter, _expected(adapter.learned(titles, vectors), song_vectors, songs, options.tracks))
+
+
+def _credits(credited: Any) -> _Credits:
+    """The credits of artists with several songs: another one says no more than his song does."""
+    several = np.flatnonzero(np.asarray(credited.sum(axis=0)).ravel() > 1)
+    kept = credited[:, several].tocsr()
+    return _Credits(kept.indices.astype(np.int64), kept.indptr[:-1].astype(np.int64), len(several))
+
+
+def _expected(learned: Vectors, song_vectors: Vectors, songs: npt.NDArray[np.int64], tracks: int) -> Profiles:
+    """The likeliest songs of titles by the softmax of their logits."""
+    kept = min(tracks, len(songs))
+    found, weights = [], []
+    for first in range(0, len(learned), BLOCK):
+        logits = learned[first : first + BLOCK] @ song_vectors[:, :-1].T + song_vectors[:, -1]
+        logits -= logits.max(axis=1, keepdims=True)
+        shares = np.exp(logits, out=logits)
+        shares /= shares.sum(axis=1, keepdims=True)
+        best = np.argpartition(-shares, kept - 1, axis=1)[:, :kept]
+        best = np.take_along_axis(best, np.argsort(-np.take_along_axis(shares, best, 1), axis=1, kind="stable"), 1)
+        found.append(songs[best].ravel())
+        weights.append(np.take_along_axis(shares, best, 1).ravel())
+    starts = np.arange(0, len(learned) * kept + 1, kept)
+    return Profiles(starts, np.concatenate(found), np.concatenate(weights))
 
 
 Bags = list[npt.NDArray[np.int64]]
@@ -160,9 +228,8 @@ def _loss(
     bags: Bags,
     titles: npt.NDArray[np.int64],
     rows: Any,
-    weights: npt.NDArray[np.float64],
 ) -> Tensor:
-    """Mean cross-entropy, weighted, between titles' songs, each row of mass 1, and the softmax of their titles."""
+    """Mean cross-entropy between playlists' songs, each row of mass 1, and the softmax of their titles."""
     device = network.device
     counts = np.array([len(bags[title]) for title in titles])
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -172,18 +239,17 @@ def _loss(
         torch.from_numpy(starts).to(device),
         torch.from_numpy(counts).to(device, torch.float32),
     )
-    parts = torch.from_numpy((weights / weights.sum()).astype(np.float32)).to(device)
     row = torch.from_numpy(np.repeat(np.arange(len(titles)), np.diff(rows.indptr))).to(device)
     song = torch.from_numpy(rows.indices.astype(np.int64)).to(device)
     share = torch.from_numpy(rows.data).to(device)
-    loss: Tensor = parts @ logits.logsumexp(dim=1) - (parts[row] * share * logits[row, song]).sum()
+    loss: Tensor = logits.logsumexp(dim=1).mean() - (share * logits[row, song]).sum() / len(titles)
     return loss
 
 
-def _require_better(loss: float, bias: npt.NDArray[Any], rows: Any, weights: npt.NDArray[np.float64]) -> None:
+def _require_better(loss: float, bias: npt.NDArray[Any], rows: Any) -> None:
     """Refuse what is no better than the songs' popularity, such as a training that diverged."""
     popularity = bias - np.logaddexp.reduce(bias)
-    if not loss < -float(weights @ (rows @ popularity)) / weights.sum():
+    if not loss < -float((rows @ popularity).mean()):
         raise NotReadyError("nothing could be learned of titles from their playlists: use --no-adapt")
 
 
@@ -191,7 +257,7 @@ def _weights_of(network: nn.Module, buckets: npt.NDArray[np.int32]) -> dict[str,
     weights: dict[str, npt.NDArray[Any]] = {"buckets": buckets}
     for name, values in network.state_dict().items():
         layer, _, kind = name.partition(".")
-        if layer not in ("songs", "bias"):
+        if layer not in ("songs", "artists"):
             weights[layer if kind == "weight" else f"{layer}_bias"] = values.numpy()
     weights["features"] = weights["features"].astype(np.float16)
     return weights

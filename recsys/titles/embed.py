@@ -1,7 +1,7 @@
 """Titles into vectors and votes: distinct titles only, batch by batch, going on where it was interrupted."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,14 @@ from recsys.progress import Progress, silent
 from recsys.registry import ModelFacts, make_current, register_model
 from recsys.titles.adapter import AdaptedEncoder, TitleAdapter, save_adapter
 from recsys.titles.encoder import Encoder, encode_by_length, prepare_encoder
+from recsys.titles.entries import Entries, read_credits, read_entries, title_names
 from recsys.titles.forget import adapters_folder, delete_recommenders, remove_folders
-from recsys.titles.profiles import Entries, build_index, build_profiles, read_entries, title_names, title_vectors
+from recsys.titles.profiles import build_index, build_named, build_profiles, title_vectors, write_learned
 from recsys.titles.smoothing import Smoothing
 from recsys.titles.splits import split_id
+
+if TYPE_CHECKING:
+    from recsys.titles.adapter_training import Learned
 
 BATCH = 2048
 TITLE_EMBEDDING = ("model_id", "title_id", "embedding")
@@ -113,15 +117,18 @@ def embed_titles(
             connection.commit()
             if adapt:
                 titles = _read_titles(connection, encoder_id)
-                adapter = _train_adapter(settings, titles, entries, progress)
+                learned = _learn(settings, connection, titles, entries, progress)
+                adapter = learned.adapter
                 adapted = save_adapter(adapter, encoder, adapters_folder(settings))
                 config["adapter"] = {"share": adapter.share, "playlists": len(entries.playlist_ids)}
                 model_id = _register(settings, adapted, f"{encoder.name}, adapted", config)
                 _write_adapted(connection, adapter, titles, model_id, progress)
+                write_learned(connection, model_id, entries, learned.expected)
                 dimension = adapted.dimension
             else:
                 model_id, dimension = _register(settings, encoder, encoder.name, config), encoder.dimension
             has_index = build_index(connection, model_id if adapt else encoder_id)
+            build_named(connection, model_id, entries, progress=progress)
             profiles = build_profiles(connection, model_id, entries, smoothing=smoothing, progress=progress)
             if split is None:
                 make_current(settings, encoder_id)
@@ -179,16 +186,21 @@ def _read_titles(connection: psycopg.Connection, encoder_id: int) -> _Titles:
     return _Titles(ids, [names[title] for title in ids.tolist()], vectors)
 
 
-def _train_adapter(settings: Settings, titles: _Titles, entries: Entries, progress: Progress) -> TitleAdapter:
+def _learn(
+    settings: Settings, connection: psycopg.Connection, titles: _Titles, entries: Entries, progress: Progress
+) -> "Learned":
     progress("preparing to learn", 0, 0)
     from recsys.titles.adapter_training import AdapterOptions, train_adapter
 
     places = np.searchsorted(titles.ids, entries.title_ids)
+    _, credited = read_credits(connection, entries)
+    connection.commit()
     return train_adapter(
         [titles.names[place] for place in places.tolist()],
         titles.vectors[places],
-        entries.counts(),
-        entries.playlists_of_titles(),
+        entries.held(),
+        entries.title_of,
+        credited,
         AdapterOptions(device=settings.device),
         progress=lambda done, of: progress("learning what titles mean", done, of),
     )

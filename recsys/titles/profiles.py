@@ -1,46 +1,29 @@
-"""What each title and each artist votes for: `title_profile` and `artist_profile`, read from the playlists."""
+"""What votes in a recommender: profiles of titles, of artists and songs that they name, and what an adapter expects."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import psycopg
 from psycopg import sql
-from scipy import sparse
 
-from recsys.database import copy_rows, read_integers, read_vectors
+from recsys.database import copy_rows, read_vectors
 from recsys.errors import NotReadyError
-from recsys.names import name_key
 from recsys.progress import Progress, silent
+from recsys.titles.entries import Entries, Ids, read_credits, title_names
+from recsys.titles.named import ArtistVote, SongVote, artist_votes, named_songs, song_votes
 from recsys.titles.smoothing import DEFAULT, Profiles, Smoothing, neighbour_profiles, smoothed_profiles
 
 EXACT_SCAN_LIMIT = 5_000
 """Vectors up to which comparing all of them is fast enough, and exact."""
-
-LONGEST_NAME = 6
-"""Words of a title that are looked up as one artist's name."""
-
-Ids = npt.NDArray[np.int64]
-
-# Playlists that may vote: all that have a title, or those of a split's train part.
-ENTRIES = """
-SELECT DISTINCT p.id::bigint, p.title_id::bigint, t.song_id::bigint, pt.track_id::bigint
-  FROM playlist AS p
-  JOIN playlist_track AS pt ON pt.playlist_id = p.id
-  JOIN track AS t ON t.id = pt.track_id
- WHERE p.title_id IS NOT NULL
-   AND (%(split)s::bigint IS NULL
-        OR EXISTS (SELECT FROM playlist_split AS s
-                    WHERE s.split_id = %(split)s AND s.playlist_id = p.id AND s.part = 'train'))
-"""
 
 VECTORS = """
 SELECT e.title_id, e.embedding FROM title_embedding AS e WHERE e.model_id = %(model)s ORDER BY e.title_id
 """
 
 PROFILE = {"model_id": "int8", "title_id": "int8", "playlists": "int4", "track_ids": "int4[]", "weights": "float4[]"}
+LEARNED_PROFILE = {"model_id": "int8", "title_id": "int8", "track_ids": "int4[]", "weights": "float4[]"}
 ARTIST_PROFILE = {
     "model_id": "int8",
     "artist_id": "int8",
@@ -50,157 +33,10 @@ ARTIST_PROFILE = {
     "track_ids": "int4[]",
     "weights": "float4[]",
 }
+SONG_PROFILE = {"song_id" if column == "artist_id" else column: kind for column, kind in ARTIST_PROFILE.items()}
 
-
-@dataclass(frozen=True)
-class Entries:
-    """The playlists that may vote: each distinct (playlist, song) pair once, as indices into the id arrays."""
-
-    playlists: Ids
-    """Index of the playlist of each pair."""
-    songs: Ids
-    """Index of the song of each pair."""
-    title_of: Ids
-    """Index of the title of each playlist."""
-    playlist_ids: Ids
-    title_ids: Ids
-    song_ids: Ids
-    track_ids: Ids
-    """The most held track of each song; among equals one with a URI, then the oldest."""
-
-    def playlists_of_titles(self) -> Ids:
-        """How many playlists each title has."""
-        return np.bincount(self.title_of, minlength=len(self.title_ids))
-
-    def held(self) -> Any:
-        """Which playlist holds which song, ones, a csr_matrix (playlists, songs), float32."""
-        return _ones(self.playlists, self.songs, (len(self.playlist_ids), len(self.song_ids)))
-
-    def counts(self) -> Any:
-        """Playlists of a title that hold a song, a csr_matrix (titles, songs), float32."""
-        return _ones(self.title_of[self.playlists], self.songs, (len(self.title_ids), len(self.song_ids)))
-
-
-def _ones(rows: Ids, columns: Ids, shape: tuple[int, int]) -> Any:
-    """A csr_matrix, float32, that counts each pair of a row and a column."""
-    return sparse.coo_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape).tocsr()
-
-
-def read_entries(connection: psycopg.Connection, split: int | None = None) -> Entries:
-    """Read the playlists that may vote, those of the train part where a split is named.
-
-    Raises:
-        NotReadyError: there are none.
-    """
-    playlist, title, song, track = read_integers(connection, ENTRIES, {"split": split}, columns=4)
-    if not len(playlist):
-        raise NotReadyError("there are no playlists with a title and tracks: load some with `recsys ingest`")
-    playlist_ids, first, playlists = np.unique(playlist, return_index=True, return_inverse=True)
-    title_ids, title_of = np.unique(title[first], return_inverse=True)
-    song_ids, songs = np.unique(song, return_inverse=True)
-    pairs = np.unique(np.stack([playlists, songs]), axis=1)
-    return Entries(
-        pairs[0], pairs[1], title_of, playlist_ids, title_ids, song_ids, _most_held(connection, song, track, song_ids)
-    )
-
-
-def _most_held(connection: psycopg.Connection, song: Ids, track: Ids, song_ids: Ids) -> Ids:
-    tracks, first, held = np.unique(track, return_index=True, return_counts=True)
-    without_uri = {
-        row[0]
-        for row in connection.execute("SELECT id FROM track WHERE uri IS NULL AND id = ANY(%s)", (tracks.tolist(),))
-    }
-    has_no_uri = np.fromiter((t in without_uri for t in tracks.tolist()), dtype=bool, count=len(tracks))
-    order = np.lexsort((tracks, has_no_uri, -held, song[first]))
-    _, best = np.unique(song[first][order], return_index=True)
-    result: Ids = tracks[order][best]
-    assert len(result) == len(song_ids)
-    return result
-
-
-class ArtistVote(NamedTuple):
-    """An artist's songs, heaviest first with weights of sum 1, and how far a title that names him means him."""
-
-    artist: int
-    key: str
-    playlists: int
-    meant: float
-    songs: Ids
-    weights: npt.NDArray[np.float32]
-
-
-PRIOR_PLAYLISTS = 2.0
-"""How many playlists the average name of its kind counts for against an artist's own."""
-
-
-def artist_votes(
-    entries: Entries,
-    artists: Sequence[tuple[int, str, str]],
-    song_artists: tuple[Ids, Ids],
-    titles: Sequence[str],
-    tracks: int,
-) -> list[ArtistVote]:
-    """What the artists of at least two playlists vote for.
-
-    `meant` is the mean share of an artist's songs in the playlists whose title names him, drawn towards that of all
-    artists with as many words in the name: "lady gaga" means the artist, "love" rarely does.
-
-    Args:
-        entries: the playlists that may vote.
-        artists: id, key and name of each artist.
-        song_artists: index into `entries.song_ids` and into `artists` of every credit.
-        titles: names of `entries.title_ids`.
-        tracks: songs that are kept.
-    """
-    songs_there, lists = len(entries.song_ids), len(entries.playlist_ids)
-    credited = _ones(*song_artists, (songs_there, len(artists)))
-    credited.data[:] = 1
-    held = entries.held()
-    by_artist = (held @ credited).tocsr()
-    lengths = np.maximum(np.diff(held.indptr), 1)
-    shares = by_artist.multiply(1 / lengths[:, None]).tocsr()
-    per_title = _ones(entries.title_of, np.arange(lists), (len(titles), lists))
-    title_shares = (per_title @ shares).tocsr()
-    title_sizes = np.asarray(per_title.sum(axis=1)).ravel()
-    in_playlists = np.asarray((by_artist > 0).sum(axis=0)).ravel()
-    place_of = {key: place for place, (_, key, _) in enumerate(artists) if in_playlists[place] > 1}
-    sums, sizes = np.zeros(len(artists)), np.zeros(len(artists))
-    has_several_words = np.array([" " in name.casefold().removeprefix("the ") for _, _, name in artists], dtype=bool)
-    for title, name in enumerate(titles):
-        row = None
-        for key in named_keys(name):
-            place = place_of.get(key)
-            if place is None:
-                continue
-            if row is None:
-                own = slice(title_shares.indptr[title], title_shares.indptr[title + 1])
-                row = dict(zip(title_shares.indices[own].tolist(), title_shares.data[own].tolist(), strict=True))
-            sums[place] += row.get(place, 0.0)
-            sizes[place] += title_sizes[title]
-    holders = np.asarray(held.sum(axis=0)).ravel()
-    prior = np.zeros(len(artists))
-    for kind in (has_several_words, ~has_several_words):
-        prior[kind] = sums[kind].sum() / max(sizes[kind].sum(), 1)
-    meant = (sums + PRIOR_PLAYLISTS * prior) / (sizes + PRIOR_PLAYLISTS)
-    songs_of = credited.tocsc()
-    votes = []
-    for key, place in place_of.items():
-        songs = songs_of.indices[songs_of.indptr[place] : songs_of.indptr[place + 1]].astype(np.int64)
-        best = songs[np.lexsort((songs, -holders[songs]))][:tracks]
-        weights = (holders[best] / holders[songs].sum()).astype(np.float32)
-        votes.append(ArtistVote(artists[place][0], key, int(in_playlists[place]), float(meant[place]), best, weights))
-    return votes
-
-
-def named_keys(title: str) -> set[str]:
-    """Keys of all runs of up to LONGEST_NAME words of a title."""
-    words = title.split()
-    runs = [
-        words[first:last]
-        for first in range(len(words))
-        for last in range(first + 1, min(first + LONGEST_NAME, len(words)) + 1)
-    ]
-    return {key for run in runs if (key := name_key(" ".join(run)))}
+ARTIST_TRACKS = 500
+"""Tracks that an artist's profile keeps, the heaviest first."""
 
 
 def build_profiles(
@@ -211,7 +47,9 @@ def build_profiles(
     smoothing: Smoothing = DEFAULT,
     progress: Progress = silent,
 ) -> int:
-    """Build a recommender's profiles anew, the old ones answer until the commit; returns how many titles have one.
+    """Build what a recommender's titles vote for anew, the old profiles answer until the commit.
+
+    Returns how many titles have one. `build_named` builds what else votes.
 
     A song counts as its most held track, and a playlist holds it once.
 
@@ -233,15 +71,10 @@ def build_profiles(
         profiles = neighbour_profiles(
             profiles, vectors, sizes, smoothing, lambda done, of: progress("hearing neighbours", done, of)
         )
-    artists = _artist_votes(connection, entries, smoothing.tracks)
     connection.execute("DELETE FROM title_profile WHERE model_id = %s", (model_id,))
-    connection.execute("DELETE FROM artist_profile WHERE model_id = %s", (model_id,))
-    copy_rows(connection, "title_profile", PROFILE, _title_rows(model_id, entries, sizes, profiles))
-    rows = [
-        (model_id, a.artist, a.key, a.playlists, a.meant, entries.track_ids[a.songs].tolist(), a.weights.tolist())
-        for a in artists
-    ]
-    copy_rows(connection, "artist_profile", ARTIST_PROFILE, rows)
+    titles = zip(entries.title_ids.tolist(), sizes.tolist(), _voices(entries, profiles), strict=True)
+    rows = [(model_id, title, size, *voice) for title, size, voice in titles]
+    copy_rows(connection, "title_profile", PROFILE, rows)
     connection.execute("UPDATE model SET profiled_at = now() WHERE id = %s", (model_id,))
     connection.commit()
     _vacuum(connection)
@@ -252,38 +85,57 @@ def _vacuum(connection: psycopg.Connection) -> None:
     """Tell Postgres which rows all may see: without it, a vote that looks titles up in an index also reads the rows."""
     was_autocommit = connection.autocommit
     connection.autocommit = True
-    connection.execute("VACUUM (ANALYZE) title_embedding, title_profile, artist_profile")
+    connection.execute("VACUUM (ANALYZE) title_embedding, title_profile, learned_profile, artist_profile, song_profile")
     connection.autocommit = was_autocommit
 
 
-def _title_rows(model_id: int, entries: Entries, sizes: Ids, profiles: Profiles) -> list[tuple[object, ...]]:
-    return [
-        (
-            model_id,
-            int(title_id),
-            int(sizes[place]),
-            entries.track_ids[profiles.songs[first:last]].tolist(),
-            profiles.weights[first:last].tolist(),
-        )
-        for place, (title_id, first, last) in enumerate(
-            zip(entries.title_ids, profiles.starts[:-1], profiles.starts[1:], strict=True)
-        )
-    ]
+def write_learned(connection: psycopg.Connection, model_id: int, entries: Entries, expected: Profiles) -> None:
+    """Write what an adapter expects in playlists of each title anew; it is kept when profiles are built anew."""
+    connection.execute("DELETE FROM learned_profile WHERE model_id = %s", (model_id,))
+    titles = entries.title_ids.tolist()
+    rows = [(model_id, title, *voice) for title, voice in zip(titles, _voices(entries, expected), strict=True)]
+    copy_rows(connection, "learned_profile", LEARNED_PROFILE, rows)
 
 
-def _artist_votes(connection: psycopg.Connection, entries: Entries, tracks: int) -> list[ArtistVote]:
+def _voices(entries: Entries, profiles: Profiles) -> Iterator[tuple[list[int], list[float]]]:
+    """Tracks and weights of each profile."""
+    for first, last in pairwise(profiles.starts.tolist()):
+        yield entries.track_ids[profiles.songs[first:last]].tolist(), profiles.weights[first:last].tolist()
+
+
+def build_named(
+    connection: psycopg.Connection, model_id: int, entries: Entries, *, progress: Progress = silent
+) -> None:
+    """Build what the artists and songs that a title may name vote for anew; `build_profiles` commits it.
+
+    Args:
+        connection: an open connection.
+        model_id: the recommender's.
+        entries: the playlists that may vote.
+        progress: called as work goes on.
+    """
+    progress("learning which names titles mean", 0, 0)
     names = title_names(connection, entries.title_ids)
-    song, artist = read_integers(
-        connection,
-        "SELECT song_id::bigint, artist_id::bigint FROM song_artist WHERE song_id = ANY(%(songs)s)",
-        {"songs": entries.song_ids.tolist()},
-        columns=2,
-    )
-    artist_ids, places = np.unique(artist, return_inverse=True)
+    titles = [names[title] for title in entries.title_ids.tolist()]
+    artist_ids, credited = read_credits(connection, entries)
     query = "SELECT id, key, name FROM artist WHERE id = ANY(%s) ORDER BY id"
     artists = connection.execute(query, (artist_ids.tolist(),)).fetchall()
-    song_artists = (np.searchsorted(entries.song_ids, song), places)
-    return artist_votes(entries, artists, song_artists, [names[t] for t in entries.title_ids.tolist()], tracks)
+    of_artists = artist_votes(entries, artists, credited, titles, ARTIST_TRACKS)
+    places = named_songs(entries)
+    query = "SELECT id, title FROM song WHERE id = ANY(%s)"
+    song_titles: dict[int, str] = dict(connection.execute(query, (entries.song_ids[places].tolist(),)).fetchall())
+    song_names = [song_titles[song] for song in entries.song_ids[places].tolist()]
+    of_songs = song_votes(entries, places, song_names, titles)
+    connection.execute("DELETE FROM artist_profile WHERE model_id = %s", (model_id,))
+    connection.execute("DELETE FROM song_profile WHERE model_id = %s", (model_id,))
+    rows = [(model_id, vote.artist, *_named_row(entries, vote)) for vote in of_artists]
+    copy_rows(connection, "artist_profile", ARTIST_PROFILE, rows)
+    rows = [(model_id, int(entries.song_ids[vote.song]), *_named_row(entries, vote)) for vote in of_songs]
+    copy_rows(connection, "song_profile", SONG_PROFILE, rows)
+
+
+def _named_row(entries: Entries, vote: ArtistVote | SongVote) -> tuple[str, int, float, list[int], list[float]]:
+    return vote.key, vote.playlists, vote.meant, entries.track_ids[vote.songs].tolist(), vote.weights.tolist()
 
 
 def title_vectors(connection: psycopg.Connection, model_id: int) -> tuple[Ids, npt.NDArray[np.float32]]:
@@ -304,12 +156,6 @@ def _compared_vectors(connection: psycopg.Connection, model_id: int, titles: Ids
         raise NotReadyError("not every title has a vector: run `recsys titles embed`")
     wanted: npt.NDArray[np.float32] = vectors[np.searchsorted(found, titles)]
     return wanted
-
-
-def title_names(connection: psycopg.Connection, titles: Ids) -> dict[int, str]:
-    """The names of titles by their ids."""
-    rows = connection.execute("SELECT id, name FROM title WHERE id = ANY(%s)", (titles.tolist(),))
-    return dict(rows.fetchall())
 
 
 def build_index(connection: psycopg.Connection, model_id: int, limit: int = EXACT_SCAN_LIMIT) -> bool:

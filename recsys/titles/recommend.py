@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from recsys.titles.encoder import Encoder
 
 Method = Literal["soft", "seed"]
+VoterKind = Literal["title", "artist", "song", "learned"]
 LoadEncoder: TypeAlias = Callable[[Path], "Encoder | AdaptedEncoder"]
 
 NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -60,8 +61,8 @@ SELECT t.name AS title, n.similarity, p.playlists
 """
 
 EXPLAIN = """
-SELECT track_id, coalesce(title, artist), similarity, share, artist IS NOT NULL
-  FROM (SELECT v.*, row_number() OVER (PARTITION BY v.track_id ORDER BY v.share DESC, v.title) AS place
+SELECT track_id, name, similarity, share, kind
+  FROM (SELECT v.*, row_number() OVER (PARTITION BY v.track_id ORDER BY v.share DESC, v.kind, v.name) AS place
           FROM explain_vote(%(vector)s::vector, %(tracks)s::bigint[], %(method)s, model => %(model)s,
                             title_text => %(title)s) AS v) AS v
  WHERE place <= %(titles)s
@@ -71,15 +72,16 @@ SELECT track_id, coalesce(title, artist), similarity, share, artist IS NOT NULL
 
 @dataclass(frozen=True)
 class Voter:
-    """A title, or an artist whom the title names, that voted for a track; `share` is its part of the track's score.
+    """What voted for a track; `share` is its part of the track's score.
 
-    The similarity of an artist is the part of the title's words that his name is.
+    `kind` is "title", "artist" or "song", which the title names, or "learned": what the adapter expects in playlists of
+    a title. The similarity of an artist is the part of the title's words that his name is.
     """
 
     title: str
     similarity: float
     share: float
-    is_artist: bool = False
+    kind: VoterKind = "title"
 
 
 @dataclass

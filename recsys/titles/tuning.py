@@ -11,7 +11,8 @@ from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
-from recsys.titles.profiles import build_profiles, read_entries
+from recsys.titles.entries import read_entries
+from recsys.titles.profiles import build_profiles
 from recsys.titles.recommend import recommender_as_of
 from recsys.titles.smoothing import Smoothing
 from recsys.titles.splits import split_id
@@ -19,6 +20,8 @@ from recsys.titles.splits import split_id
 PARAMETERS: dict[str, tuple[float, ...]] = {
     "artist": (0.0, 1.0, 2.0, 3.0, 4.0),
     "temperature": (0.1, 0.15, 0.2, 0.3),
+    "learned": (0.0, 0.1, 0.2, 0.3),
+    "song": (0.0, 0.3, 0.5, 0.8),
     "titles": (10, 20, 40),
     "smoothing": (-0.3, 0.0, 0.3),
     "spelling": (0.0, 0.6, 0.8, 1.0),
