@@ -23,6 +23,9 @@ def embed(
     adapt: bool = typer.Option(
         None, "--adapt/--no-adapt", help="Learn from playlists what titles mean; by default from 1,000 playlists on."
     ),
+    int8: bool = typer.Option(
+        False, "--int8", help="Round the encoder's matrices: faster where the processor has VNNI or AMX."
+    ),
     as_json: bool = output.JSON,
 ) -> None:
     """Embed new titles, learn from playlists what titles mean, build what they vote for.
@@ -33,7 +36,9 @@ def embed(
     from recsys.titles import embed_titles
 
     with output.steps("titles") as show:
-        summary = embed_titles(load_settings(), encoder, show, split=split, adapt=adapt)
+        summary = embed_titles(
+            load_settings(), encoder, show, split=split, adapt=adapt, precision="int8" if int8 else "fp32"
+        )
     if as_json:
         output.print_json([summary])
         return

@@ -13,7 +13,7 @@ from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.registry import ModelFacts, make_current, register_model
 from recsys.titles.adapter import AdaptedEncoder, TitleAdapter, save_adapter
-from recsys.titles.encoder import Encoder, encode_by_length, prepare_encoder
+from recsys.titles.encoder import Encoder, Precision, encode_by_length, prepare_encoder
 from recsys.titles.entries import Entries, read_credits, read_entries, title_names
 from recsys.titles.forget import adapters_folder, delete_recommenders, remove_folders
 from recsys.titles.profiles import build_index, build_named, build_profiles, title_vectors, write_learned
@@ -69,6 +69,7 @@ def embed_titles(
     *,
     split: str | None = None,
     adapt: bool | None = None,
+    precision: Precision = "fp32",
 ) -> EmbedSummary:
     """Embed the titles that have no vector yet, learn from the playlists what titles mean, build what they vote for.
 
@@ -81,6 +82,7 @@ def embed_titles(
         progress: called as work goes on.
         split: name of a split.
         adapt: adapt the encoder's vectors to the playlists; if None, from `LEAST_PLAYLISTS` playlists on.
+        precision: of the encoder's matrices; int8 is another encoder, with vectors of its own.
 
     Raises:
         EncoderError: the encoder cannot be found, loaded or exported.
@@ -95,7 +97,7 @@ def embed_titles(
         part_of = None if split is None else split_id(connection, split)
         connection.commit()
         progress("preparing the encoder", 0, 0)
-        encoder = prepare_encoder(encoder_name or settings.encoder, settings.models_folder)
+        encoder = prepare_encoder(encoder_name or settings.encoder, settings.models_folder, precision=precision)
         with writer_lock(connection, settings.db_schema):
             encoder_id = register_model(
                 settings,

@@ -29,6 +29,7 @@ from recsys.titles.encoder import (
     TOKENIZER_FILE,
     Encoder,
     EncoderCard,
+    Precision,
     Stamp,
     encoders_folder,
     identity_files,
@@ -46,6 +47,7 @@ HUB_TIMEOUT = 5.0
 
 _OPSET = 20
 _MIN_COSINE = 0.9999
+_MIN_MEAN_COSINE_INT8 = 0.99
 _NEVER_NEEDED = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.gguf", "*.tflite"]
 _CHECK_TITLES = (
     "chill",
@@ -78,7 +80,9 @@ class Source(NamedTuple):
     revision: str | None
 
 
-def make_export(name: str, models_folder: Path, progress: Callable[[str], None]) -> Encoder:
+def make_export(
+    name: str, models_folder: Path, progress: Callable[[str], None], precision: Precision = "fp32"
+) -> Encoder:
     """Resolve a canonical name, export it and return the export; one process at a time.
 
     The export is made in a hidden folder and renamed when it is whole and checked, so a killed one leaves
@@ -92,7 +96,8 @@ def make_export(name: str, models_folder: Path, progress: Callable[[str], None])
     try:
         exports.mkdir(parents=True, exist_ok=True)
         with FileLock(exports / ".lock"):
-            return _make_export(name, exports, progress)
+            encoder = _make_export(name, exports, progress)
+            return encoder if precision == "fp32" else _make_int8(encoder, exports, progress)
     except OSError as error:
         raise EncoderError(f"cannot export the encoder {name} into {exports}: {error.strerror or error}") from error
 
@@ -115,6 +120,54 @@ def _make_export(name: str, exports: Path, progress: Callable[[str], None]) -> E
             _export(name, source, fingerprint, stamp, draft)
         if folder.exists():
             shutil.rmtree(folder)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return load_export(folder)
+
+
+def _make_int8(encoder: Encoder, exports: Path, progress: Callable[[str], None]) -> Encoder:
+    """The same encoder with matrices of int8: as many, in the graph's order, the widest first to stay as they are, as
+    keep the check titles' mean cosine to its own vectors.
+    """
+    import numpy as np
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    folder = exports / f"{encoder.folder.name}-int8"
+    card = msgspec.structs.replace(
+        encoder._card,
+        precision="int8",
+        fingerprint=f"{encoder.fingerprint} int8",
+        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+    )
+    draft = exports / f".export-{os.getpid()}"
+    draft.mkdir()
+    try:
+        progress(f"rounding {encoder.name} to int8 (once)")
+        shutil.copyfile(encoder.folder / TOKENIZER_FILE, draft / TOKENIZER_FILE)
+        _write_card(draft, card)
+        graph = onnx.load(str(encoder.folder / MODEL_FILE), load_external_data=False).graph
+        widths = {weights.name: weights.dims[0] for weights in graph.initializer if len(weights.dims) == 2}
+        products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in widths]
+        by_width = [node.name for node in sorted(products, key=lambda node: -widths[node.input[1]])]
+        expected = encoder.encode(_CHECK_TITLES)  # (titles, dimension)
+        for left in range(len(by_width)):
+            with _quiet():
+                quantize_dynamic(
+                    str(encoder.folder / MODEL_FILE),
+                    str(draft / MODEL_FILE),
+                    op_types_to_quantize=["MatMul"],
+                    nodes_to_exclude=by_width[:left],
+                    per_channel=True,
+                    weight_type=QuantType.QInt8,
+                )
+            vectors = load_export(draft).encode(_CHECK_TITLES)
+            if np.mean(np.sum(vectors * expected, axis=1)) >= _MIN_MEAN_COSINE_INT8:
+                break
+        else:
+            raise EncoderError(f"the encoder {encoder.name} cannot be rounded to int8: its vectors change too much")
+        shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
