@@ -8,7 +8,7 @@ import typer
 from recsys import __version__
 from recsys.errors import RecsysError
 
-from . import answer, db, doctor, evaluate, ingest, models, output, titles
+from . import answer, db, doctor, evaluate, ingest, models, output, titles, tracklists
 
 app = typer.Typer(
     name="recsys",
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(db.app, name="db")
 app.command("ingest")(ingest.ingest)
 app.add_typer(titles.app, name="titles")
+app.add_typer(tracklists.app, name="tracklists")
 app.command("recommend")(answer.recommend)
 app.add_typer(answer.similar, name="similar")
 app.add_typer(evaluate.app, name="evaluate")

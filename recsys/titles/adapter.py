@@ -154,7 +154,7 @@ def save_adapter(adapter: TitleAdapter, encoder: Encoder, adapters_folder: Path)
     """Write an adapter of an encoder into a folder of its own, named by the hash of its weights, and load it."""
     from safetensors.numpy import save
 
-    from recsys.titles.snapshot import replaced_folder
+    from recsys.folders import replaced_folder
 
     stored = save(adapter.weights)
     weights_hash = _hash_of(stored, encoder.fingerprint, adapter.share)

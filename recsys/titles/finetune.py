@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from recsys import __version__
 from recsys.errors import EncoderError, NotReadyError, SettingsError
+from recsys.folders import check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
-from recsys.titles.snapshot import TitleSnapshot, check_replaceable, replaced_folder, summary_of
+from recsys.titles.snapshot import TitleSnapshot, summary_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -5,10 +5,6 @@ Only the export imports the database; a folder is read on a machine that has num
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,6 +14,7 @@ import numpy.typing as npt
 
 from recsys import __version__
 from recsys.errors import NotReadyError, SourceError
+from recsys.folders import replaced_folder
 from recsys.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -329,39 +326,3 @@ def load_title_snapshot(folder: Path) -> TitleSnapshot:
 
 def _damaged(folder: Path, reason: str) -> SourceError:
     return SourceError(f"the snapshot in {folder} is damaged ({reason}): copy it, or write it, again")
-
-
-def check_replaceable(folder: Path, marker: str) -> None:
-    """Refuse a folder that `replaced_folder` would not replace.
-
-    Raises:
-        SourceError: the folder holds something else.
-    """
-    if folder.exists() and not (folder.is_dir() and ((folder / marker).is_file() or not any(folder.iterdir()))):
-        raise SourceError(f"{folder} holds something else: name a new or an empty folder")
-
-
-@contextmanager
-def replaced_folder(folder: Path, marker: str) -> Iterator[Path]:
-    """A draft folder that takes the place of `folder` once the block ends well; until then, what was there stays.
-
-    Only an empty folder, or one that holds the file `marker`, is replaced.
-
-    Raises:
-        SourceError: the folder holds something else, or cannot be written.
-    """
-    check_replaceable(folder, marker)
-    folder = folder.absolute()
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    try:
-        draft.mkdir(parents=True)
-        yield draft
-        if folder.exists():
-            folder.rename(old)
-        draft.rename(folder)
-    except OSError as error:
-        raise SourceError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

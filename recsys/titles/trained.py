@@ -12,10 +12,10 @@ from typing import Any
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors
 from recsys.errors import SettingsError, SourceError
+from recsys.folders import replaced_folder
 from recsys.registry import ModelFacts, register_model
 from recsys.titles.encoder import prepare_encoder, trained_folder
 from recsys.titles.finetune import KIND, LAYOUT, TRAINING_FILE, file_hash
-from recsys.titles.snapshot import replaced_folder
 
 MODELS = """
 SELECT m.id, m.kind, m.name, m.base, m.dimension, m.is_current, m.metrics, m.config, m.snapshot_hash, m.folder,

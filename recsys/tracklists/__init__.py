@@ -1,0 +1,1 @@
+"""Tracklists of DJs: which songs, artists and DJs go together."""

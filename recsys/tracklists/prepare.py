@@ -1,0 +1,254 @@
+"""Tracklists read from the database into the graphs of songs, artists and DJs (MODELS B1)."""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from scipy import sparse
+
+from recsys.config import Settings
+from recsys.database import connect, read_integers, require_migrated, translated_errors
+from recsys.errors import NotReadyError
+from recsys.progress import Progress, silent
+from recsys.tracklists.cooccurrence import WINDOW, Matrix, Plays, cooccurrence, heaviest, information, log_scaled
+from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, content_hash, write_graph_snapshot
+
+TRACKLISTS_AT_ONCE = 5_000
+"""Tracklists that are in memory."""
+
+# In an order that does not depend on how the rows came into the database.
+TRACKLISTS = """
+SELECT t.id
+  FROM tracklist AS t JOIN source AS s ON s.id = t.source_id
+ WHERE %(before)s::date IS NULL OR t.played_on < %(before)s
+ ORDER BY s.name COLLATE "C", t.external_id COLLATE "C"
+"""
+
+PLAYS = """
+SELECT place.number, p.position::bigint, p.song_id
+  FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
+  JOIN tracklist_track AS p ON p.tracklist_id = place.id
+ WHERE p.song_id IS NOT NULL
+"""
+
+DJS = """
+SELECT place.number, d.dj_id
+  FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
+  JOIN tracklist_dj AS d ON d.tracklist_id = place.id
+"""
+
+CREDITS = """
+SELECT song_id, artist_id, weight::float8 FROM song_artist WHERE song_id = ANY(%s) ORDER BY song_id, artist_id, role
+"""
+
+
+@dataclass(frozen=True)
+class GraphOptions:
+    """What is kept of the tracklists, and how it is scaled: constants of MODELS B1, but for the first two."""
+
+    window: int = WINDOW
+    """Positions apart up to which two songs stand together."""
+    least_information: float = 20.0
+    """Songs are kept from this sum of their pairs' weights on; three to five plays in the midst of long tracklists."""
+    song_mass: float = 0.6
+    artist_mass: float = 0.8
+    song_artist_mass: float = 0.55
+    song_scale: float = 3.26
+    least_clicks: int = 15
+    """A DJ must have more songs that he played more than once to have clicks."""
+
+
+DEFAULT = GraphOptions()
+
+
+@dataclass(frozen=True)
+class GraphSummary:
+    """What `prepare_graph` wrote."""
+
+    folder: Path
+    content_hash: str
+    query_hash: str
+    before: str | None
+    tracklists: int
+    sizes: dict[str, tuple[int, int]]
+    """By what is counted: how many before and after what is told little of was dropped."""
+
+
+def prepare_graph(
+    settings: Settings,
+    folder: Path,
+    *,
+    before: datetime.date | None = None,
+    options: GraphOptions = DEFAULT,
+    progress: Progress = silent,
+) -> GraphSummary:
+    """Write the graphs of songs, artists and DJs into a folder; an older snapshot in it is replaced.
+
+    The tracklists are read twice, some at a time: for what they say of each song, and for its pairs.
+
+    Args:
+        settings: where the database is.
+        folder: where to write; new, empty, or an older snapshot.
+        before: use tracklists before this date alone, and none without a date.
+        options: what is kept.
+        progress: called as work goes on.
+
+    Raises:
+        NotReadyError: there are no tracklists (of before that date), or none says enough of a song.
+        SourceError: the folder holds something else, or cannot be written.
+    """
+    with translated_errors(), connect(settings) as connection:
+        require_migrated(connection)
+        connection.commit()
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        tracklists = [row[0] for row in connection.execute(TRACKLISTS, {"before": before})]
+        if not tracklists:
+            when = "" if before is None else f" before {before}"
+            raise NotReadyError(f"there are no tracklists{when}: load some with `recsys ingest`")
+        snapshot, sizes = _Reading(connection, tracklists, options, progress).snapshot()
+    asked = json.dumps([TRACKLISTS, PLAYS, DJS, CREDITS, str(before), asdict(options)])
+    facts = GraphFacts(
+        query_hash=hashlib.sha256(asked.encode()).hexdigest(),
+        before=None if before is None else before.isoformat(),
+        options=asdict(options),
+        tracklists=len(tracklists),
+        sizes=sizes,
+    )
+    progress("writing", 0, 0)
+    facts = replace(facts, content_hash=content_hash(snapshot))
+    write_graph_snapshot(snapshot, facts, folder)
+    return GraphSummary(folder, facts.content_hash, facts.query_hash, facts.before, facts.tracklists, sizes)
+
+
+class _Reading:
+    def __init__(
+        self, connection: psycopg.Connection, tracklists: list[int], options: GraphOptions, progress: Progress
+    ) -> None:
+        self._connection = connection
+        self._tracklists = tracklists
+        self._options = options
+        self._progress = progress
+
+    def snapshot(self) -> tuple[GraphSnapshot, dict[str, tuple[int, int]]]:
+        options = self._options
+        songs = self._song_ids()
+        mass = information(self._plays(songs, "weighing songs"), len(songs), options.window)
+        kept = np.flatnonzero(mass >= options.least_information)
+        if not len(kept):
+            raise NotReadyError(
+                f"the tracklists say too little of every song: none has information {options.least_information:g}"
+            )
+        together = cooccurrence(self._plays(songs, "counting pairs"), kept, len(songs), options.window)
+        self._progress("cutting the graphs", 0, 0)
+        artists, credited = self._credits(songs[kept])
+        djs, plays = self._dj_plays(songs[kept])
+        beside = (together @ credited).tocsr()
+        artist_artist = _without_diagonal((credited.T @ beside).tocsr())
+        sizes = {"songs": (len(songs), len(kept))}
+        cut = {}
+        for name, matrix, mass_kept in (
+            ("song-song", together, options.song_mass),
+            ("song-artist", beside, options.song_artist_mass),
+            ("artist-artist", artist_artist, options.artist_mass),
+        ):
+            cut[name] = heaviest(matrix, mass_kept)
+            sizes[name] = (matrix.nnz, cut[name].nnz)
+        del together, beside, artist_artist
+        clicks = _clicks(plays, options.least_clicks)
+        snapshot = GraphSnapshot(
+            songs=songs[kept],
+            artists=artists,
+            djs=djs,
+            song_song=log_scaled(cut["song-song"], options.song_scale).astype(np.float32),
+            song_artist=log_scaled(cut["song-artist"]).astype(np.float32),
+            artist_artist=log_scaled(cut["artist-artist"]).astype(np.float32),
+            credits=credited.astype(np.float32),
+            plays=plays.astype(np.float32),
+            clicks=clicks.astype(np.float32),
+            dj_dj=_cosines(clicks).astype(np.float32),
+        )
+        sizes["DJs"] = (len(djs), int(np.count_nonzero(np.diff(clicks.indptr))))
+        sizes["songs of DJs"] = (plays.nnz, clicks.nnz)
+        return snapshot, sizes
+
+    def _blocks(self, step: str) -> Iterator[list[int]]:
+        for first in range(0, len(self._tracklists), TRACKLISTS_AT_ONCE):
+            self._progress(step, first, len(self._tracklists))
+            yield self._tracklists[first : first + TRACKLISTS_AT_ONCE]
+
+    def _read(self, block: list[int]) -> list[npt.NDArray[np.int64]]:
+        return read_integers(self._connection, PLAYS, {"tracklists": block}, columns=3)
+
+    def _song_ids(self) -> npt.NDArray[np.int64]:
+        ids = np.empty(0, dtype=np.int64)
+        for block in self._blocks("reading songs"):
+            ids = np.union1d(ids, self._read(block)[2])
+        return ids
+
+    def _plays(self, songs: npt.NDArray[np.int64], step: str) -> Iterator[Plays]:
+        for block in self._blocks(step):
+            tracklist, position, song = self._read(block)
+            order = np.lexsort((position, tracklist))
+            yield Plays(tracklist[order], position[order], np.searchsorted(songs, song[order]))
+
+    def _credits(self, songs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Matrix]:
+        """The songs' artists, and how far each song is by each of them."""
+        rows = self._connection.execute(CREDITS, (songs.tolist(),)).fetchall()
+        song, artist = (np.array([row[column] for row in rows], dtype=np.int64) for column in (0, 1))
+        weights = np.array([row[2] for row in rows], dtype=np.float64)
+        artists, place = np.unique(artist, return_inverse=True)
+        shape = (len(songs), len(artists))
+        credited = sparse.coo_matrix((weights, (np.searchsorted(songs, song), place)), shape=shape).tocsr()
+        sums = np.asarray(credited.sum(axis=1)).ravel()
+        return artists, (sparse.diags(1 / np.where(sums > 0, sums, 1)) @ credited).tocsr()
+
+    def _dj_plays(self, songs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Matrix]:
+        """The DJs who played one of the songs, and how often they played each."""
+        found: list[npt.NDArray[np.int64]] = []
+        for block in self._blocks("reading DJs"):
+            tracklist, _, song = self._read(block)
+            is_kept = np.isin(song, songs)
+            of, dj = read_integers(self._connection, DJS, {"tracklists": block}, columns=2)
+            shape = (len(block) + 1, len(songs))
+            places = np.searchsorted(songs, song[is_kept])
+            held = sparse.coo_matrix((np.ones(len(places)), (tracklist[is_kept], places)), shape=shape).tocsr()
+            entries = held[of].tocoo()
+            found.append(np.stack([dj[entries.row], entries.col, entries.data.astype(np.int64)]))
+        dj, song, count = np.concatenate(found, axis=1)
+        djs, row = np.unique(dj, return_inverse=True)
+        plays = sparse.coo_matrix((count.astype(np.float64), (row, song)), shape=(len(djs), len(songs)))
+        return djs, plays.tocsr()
+
+
+def _clicks(plays: Matrix, least: int) -> Matrix:
+    """log(plays) of songs that a DJ played more than once, of DJs with more than `least` such songs."""
+    clicks = plays.copy()
+    clicks.data = np.log(np.maximum(clicks.data, 1))
+    clicks.eliminate_zeros()
+    has_enough = np.diff(clicks.indptr) > least
+    kept = (sparse.diags(has_enough.astype(np.float64)) @ clicks).tocsr()
+    kept.eliminate_zeros()
+    return kept
+
+
+def _cosines(clicks: Matrix) -> Any:
+    """Cosine of binary rows, without the diagonal."""
+    ones = clicks.copy()
+    ones.data = np.ones_like(ones.data)
+    norms = np.sqrt(np.diff(ones.indptr))
+    units = sparse.diags(1 / np.where(norms > 0, norms, 1)) @ ones
+    return _without_diagonal((units @ units.T).tocsr())
+
+
+def _without_diagonal(matrix: Matrix) -> Matrix:
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    matrix.data[row == matrix.indices] = 0
+    matrix.eliminate_zeros()
+    return matrix
