@@ -139,8 +139,12 @@ def split_as_of(as_of: str | None) -> str | None:
 def _row(track: "Recommendation", digits: int, *, explain: bool) -> list[object]:
     row: list[object] = [track.rank, track.full_title, track.artist, f"{track.score:.{digits}f}", track.voters]
     if explain:
-        row.append("\n".join(f"{voter.share:4.0%} {_voter(voter)}" for voter in track.voted_by))
+        row.append("\n".join(f"{_percent(voter.share):>4s} {_voter(voter)}" for voter in track.voted_by))
     return row
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "<1%"
 
 
 def _voter(voter: "Voter") -> str:

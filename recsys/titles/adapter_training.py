@@ -29,7 +29,7 @@ class AdapterOptions:
     learning_rate: float = 0.01
     weight_decay: float = 0.01
     batch_size: int = 512
-    epochs: int = 12
+    epochs: int = 16
     least_steps: int = 150
     """Steps that few playlists take, in however many epochs."""
     most_steps: int = 1000

@@ -34,8 +34,8 @@ class Smoothing:
     """Songs are divided by holders ^ damping before the reconstruction, and multiplied by it after."""
     popularity: float = 0.0
     """Songs count for holders ^ popularity more: below 0 what everybody holds is damped."""
-    tracks: int = 500
-    """Tracks that a profile keeps, the heaviest first."""
+    tracks: int = 900
+    """Tracks that a profile keeps, the heaviest first; as many as a row holds inside a page of the database."""
     neighbours: int = 150
     """Titles, the nearest by their vectors and the title itself among them, whose profiles a profile is the mean of;
     0 for none."""

@@ -143,7 +143,8 @@ class _Reading:
         kept = np.flatnonzero(mass >= options.least_information)
         if not len(kept):
             raise NotReadyError(
-                f"the tracklists say too little of every song: none has information {options.least_information:g}"
+                f"the tracklists say too little of every song: none has information {options.least_information:g},"
+                " see --least-information"
             )
         together = cooccurrence(self._plays(songs, "counting pairs"), kept, len(songs), options.window)
         self._progress("cutting the graphs", 0, 0)

@@ -29,9 +29,8 @@ def tracklist(number: int, dj: str, songs: str, date: str | None = "2019-01-01")
         {"title": "ID", "artists": ["ID"]} if song == "-" else {"title": song, "artists": [SONGS[song]]}
         for song in songs
     ]
-    return {"id": str(number), "dj": dj, "title": f"show {number}", "tracks": tracks} | (
-        {} if date is None else {"date": date}
-    )
+    made: dict[str, object] = {"id": str(number), "dj": dj, "title": f"show {number}", "tracks": tracks}
+    return made if date is None else made | {"date": date}
 
 
 TRACKLISTS = [
