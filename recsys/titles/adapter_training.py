@@ -32,7 +32,7 @@ class AdapterOptions:
     epochs: int = 16
     least_steps: int = 150
     """Steps that few playlists take, in however many epochs."""
-    most_steps: int = 1000
+    most_steps: int = 500
     """Steps that many playlists take, in however few epochs: it bounds the time."""
     warmup_steps: int = 20
     most_songs: int = 20_000

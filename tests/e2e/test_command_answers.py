@@ -4,9 +4,11 @@ import csv
 import math
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.e2e.command import Command, cells, json_lines, usage_error
+from tests.worlds import entry, playlist, write_lines
 
 SEED_COUNTS = {"Alpha": 3, "Beta": 2, "Delta": 2, "Gamma": 1, "Epsilon": 1, "Zeta": 1, "Eta": 1}
 """Each track's playlists: with fewer than 50 of them, all vote. Ties stand in the order in which they were loaded."""
@@ -48,6 +50,39 @@ def test_scores_are_shares_of_all_votes_and_near_titles_have_the_most(embedded: 
     assert {track["title"] for track in tracks[1:3]} <= {"Epsilon", "Zeta", "Alpha"}
     # Each profile has heard the other titles, so that all four name every track.
     assert {track["voters"] for track in tracks} == {4}
+
+
+def test_an_explanation_tells_who_is_named_and_what_is_learned(recsys: Command, database: str, tmp_path: Path) -> None:
+    """All that is learned of "up" is its own song."""
+    lists = [
+        *(playlist(n, "up", [entry("Ann", "Up"), entry("Cid", f"Song {n}")]) for n in range(3)),
+        *(playlist(n, "bob", [entry("Bob", "One"), entry("Bob", "Two")]) for n in range(3, 6)),
+    ]
+    recsys("ingest", "playlists", write_lines(tmp_path / "playlists.jsonl", lists))
+    assert recsys("titles", "embed").returncode == 0
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO recsys.learned_profile SELECT p.model_id, p.title_id, ARRAY[k.id], '{1}'"
+            " FROM recsys.title_profile AS p JOIN recsys.title AS t ON t.id = p.title_id AND t.name = 'up',"
+            " recsys.track AS k WHERE k.title = 'Up'"
+        )
+    done = recsys("recommend", "up", "--explain", "-n", "1")
+    [score] = [row[3] for row in cells(done) if row[0] == "1"]
+    # The name has half of the votes, its own song a fifth of them; a fifth of the other half is what is learned.
+    share = f"{0.1 / float(score):.0%}"
+    shown = {line.split("  ")[-1].strip() for line in done.stdout.splitlines() if "%" in line}
+    assert shown >= {f"{share} Up (named)", f"{share} up (learned)"}
+    assert {note.partition(" ")[2] for note in shown} == {"up (1.00)", "Up (named)", "up (learned)"}
+    [line] = json_lines(recsys("recommend", "up", "--explain", "--json", "-n", "1"))
+    assert {(voter["title"], voter["kind"]) for voter in line["voted_by"]} == {
+        ("up", "title"),
+        ("Up", "song"),
+        ("up", "learned"),
+    }
+    done = recsys("recommend", "bob", "--explain", "-n", "1")
+    assert " Bob (named)" in done.stdout
+    [line] = json_lines(recsys("recommend", "bob", "--explain", "--json", "-n", "1"))
+    assert {voter["title"]: voter["kind"] for voter in line["voted_by"]}["Bob"] == "artist"
 
 
 def test_each_json_line_is_a_track(embedded: Command) -> None:

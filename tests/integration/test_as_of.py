@@ -132,10 +132,25 @@ def test_an_artist_whom_only_held_out_playlists_hold_is_not_named(world: World) 
 
     def named(model: int | None) -> set[str]:
         answer = recommend(world.connection, "jay", 20, model=model, explain=True)
-        return {voter.title for track in answer.tracks for voter in track.voted_by if voter.is_artist}
+        return {voter.title for track in answer.tracks for voter in track.voted_by if voter.kind == "artist"}
 
     assert named(world.held.model_id) == set()
     assert named(None) == {"Jay"}
+
+
+def test_names_of_songs_are_known_from_the_train_part(world: World) -> None:
+    """Songs of two playlists at least, with what stands beside them there, the rarer ones first."""
+
+    def named(model: int) -> dict[str, tuple[int, str]]:
+        query = (
+            "SELECT right(key, 1), playlists, (SELECT string_agg(right(t.title, 1), '' ORDER BY place)"
+            " FROM unnest(track_ids) WITH ORDINALITY AS u (id, place) JOIN track AS t ON t.id = u.id)"
+            " FROM song_profile WHERE model_id = %s"
+        )
+        return {key: (playlists, tracks) for key, playlists, tracks in rows(world.connection, query, model)}
+
+    assert named(world.held.model_id) == {"a": (2, "abd")}
+    assert named(world.whole.model_id) == {"a": (3, "abdi"), "d": (2, "dca"), "e": (2, "efg"), "i": (2, "iha")}
 
 
 def test_an_explanation_names_titles_of_the_train_part(world: World) -> None:

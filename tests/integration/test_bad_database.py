@@ -20,6 +20,7 @@ from recsys.database import (
     upgrade,
     writer_lock,
 )
+from recsys.database.tables import Table
 from recsys.errors import BusyError, DatabaseError, NotMigratedError, SettingsError
 from tests.worlds import entry, playlist, rows, write_slice
 
@@ -229,6 +230,48 @@ def test_upgrade_downgrade_and_upgrade_leave_an_empty_schema_in_between(empty_da
     assert left == ["alembic_version", "alembic_version_pkc"]
     upgrade(settings)
     assert objects(empty_database, "recsys") == full
+
+
+def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
+    settings: Settings, connection: psycopg.Connection, database: str
+) -> None:
+    """What is older stays, with its rows; what is of this revision is empty again."""
+    connection.execute(
+        "INSERT INTO model (id, kind, name, dimension, fingerprint, folder, config)"
+        " VALUES (1, 'title-recommender', 'made up', 2, 'f', '/nowhere', '{}')"
+    )
+    connection.execute("INSERT INTO artist_profile VALUES (1, 1, 'ann', 1, 1, '{1}', '{1}')")
+    connection.execute("INSERT INTO song_profile VALUES (1, 1, 'up', 1, 1, '{1}', '{1}')")
+    connection.execute("INSERT INTO learned_profile VALUES (1, 1, '{1}', '{1}')")
+    full = objects(database, "recsys")
+    downgrade(settings, "0003")
+    assert revision(connection) == "0003"
+    with pytest.raises(NotMigratedError, match="is at revision 0003, this version needs 0004: run `recsys db upgrade`"):
+        require_migrated(connection)
+    assert set(full) - set(objects(database, "recsys")) == {
+        ("relation", name)
+        for name in (
+            *("learned_profile", "learned_profile_pkey", "song_profile", "song_profile_pkey"),
+            *("song_profile_model_id_key_idx", "song_profile_key_trgm_idx", "artist_profile_key_trgm_idx"),
+        )
+    }
+    upgrade(settings)
+    require_migrated(connection)
+    assert objects(database, "recsys") == full
+    counts = "SELECT (SELECT count(*) FROM artist_profile), (SELECT count(*) FROM song_profile),"
+    assert rows(connection, f"{counts} (SELECT count(*) FROM learned_profile)") == [(1, 0, 0)]
+
+
+def test_tables_have_the_columns_that_are_described(connection: psycopg.Connection) -> None:
+    found = rows(
+        connection,
+        "SELECT c.table_name::text, c.column_name::text, c.is_nullable = 'YES' FROM information_schema.columns AS c"
+        " JOIN information_schema.tables AS t USING (table_schema, table_name)"
+        " WHERE table_schema = 'recsys' AND t.table_type = 'BASE TABLE' AND table_name <> 'alembic_version'",
+    )
+    tables = Table.metadata.tables.values()
+    assert set(found) == {(table.name, column.name, column.nullable) for table in tables for column in table.columns}
+    assert ("song_profile", "meant", False) in found
 
 
 def test_a_downgrade_after_an_interrupted_load_needs_none_of_its_indexes(settings: Settings, database: str) -> None:

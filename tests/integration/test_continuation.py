@@ -37,7 +37,8 @@ from recsys.titles.challenge import (
 )
 from recsys.titles.challenge_categories import CATEGORIES, make_category, read_held_out
 from recsys.titles.continuation import Continuation, continue_playlist
-from recsys.titles.profiles import build_profiles, read_entries
+from recsys.titles.entries import read_entries
+from recsys.titles.profiles import build_named, build_profiles
 
 ENCODER, CURRENT, OF_SPLIT = 1, 2, 3
 PLAYLISTS = 90
@@ -144,7 +145,9 @@ def add_models(connection: psycopg.Connection) -> None:
     for model, split in ((CURRENT, None), (OF_SPLIT, 1)):
         config = Jsonb({"encoder": ENCODER, "split": split})
         connection.execute(add, (model, "title-recommender", str(model), config, split is None))
-        build_profiles(connection, model, read_entries(connection, split))
+        entries = read_entries(connection, split)
+        build_named(connection, model, entries)
+        build_profiles(connection, model, entries)
 
 
 # --- the same in Python ------------------------------------------------------------------------------------------

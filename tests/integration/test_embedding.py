@@ -162,14 +162,13 @@ def mean_heard(
     vectors: dict[str, list[float]],
     playlists: dict[str, int],
     balance: float,
-    temperature: float = 0.15,
 ) -> Weights:
-    """What all titles say to one, of mass 1: their profiles by nearness, at the temperature that is our default."""
+    """What all titles say to one, of mass 1: their profiles by nearness, at the temperature of neighbours and vote."""
     heard: Weights = defaultdict(float)
     for other, profile in profiles.items():
         distance = float(np.dot(vectors[title], vectors[other])) - 1
         for letter, weight in profile.items():
-            heard[letter] += weight * math.exp(distance / temperature) / playlists[other] ** balance
+            heard[letter] += weight * math.exp(distance / 0.15) / playlists[other] ** balance
     whole = sum(heard.values())
     return {letter: weight / whole for letter, weight in heard.items()}
 
@@ -200,9 +199,7 @@ def assert_answered_by_profiles(connection: psycopg.Connection, title: str) -> N
     """All titles vote by nearness alone: their profiles have one mass, however many playlists they have."""
     vectors = vectors_of(connection, 1)
     found = {(track.uri or "")[-1]: track.score for track in recommend(connection, title, 100).tracks}
-    expected = mean_heard(
-        title.lower(), lettered(connection), vectors, dict.fromkeys(vectors, 1), balance=0, temperature=0.2
-    )
+    expected = mean_heard(title.lower(), lettered(connection), vectors, dict.fromkeys(vectors, 1), balance=0)
     assert found == pytest.approx(expected, rel=1e-4)
     assert list(found.values()) == sorted(found.values(), reverse=True)
 

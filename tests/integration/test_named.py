@@ -1,4 +1,4 @@
-"""Artists whom a title names, and titles that are spelt alike, in the vote."""
+"""Artists and songs that a title names, and titles that are spelt alike, in the vote."""
 
 import json
 from pathlib import Path
@@ -32,6 +32,9 @@ PLAYLISTS = [
     line(7, "rain", [("The Grey", "Ash"), ("Ann", HITS[5])]),
     line(8, "christmas songs", [("Ann", "Snow"), ("Bob", "Bells")]),
     line(9, "🔥 hot", [("Ann", HITS[4])]),
+    line(10, "ash", [("The Grey", "Ash"), ("Bob", HITS[5])]),
+    *(line(pid, f"list {pid}", [("Solitaire", "Alone Again"), ("Solitaire", f"Game {pid}")]) for pid in range(11, 31)),
+    line(31, "alone again", [("Solitaire", "Alone Again"), ("Ann", "Snow")]),
 ]
 
 
@@ -77,6 +80,7 @@ def test_how_far_a_name_means_the_artist_is_seen_in_the_playlists_that_hold_it(
         "The Grey": 0,
         "Bob": 0,
         "Ann": 0,
+        "Solitaire": 0,
     }
 
 
@@ -92,11 +96,52 @@ def test_the_longest_name_is_meant_and_its_share_is_that_of_the_words(world: tup
 
 def test_a_named_artist_votes_for_his_songs_and_explains_it(world: tuple[psycopg.Connection, int]) -> None:
     connection, _ = world
-    answer = recommend(connection, "lady grey radio", 20, explain=True)
+    answer = recommend(connection, "lady grey radio", 60, explain=True)
     assert [track.artist for track in answer.tracks[:4]] == ["Lady Grey"] * 4
     assert sum(track.score for track in answer.tracks) == pytest.approx(1, rel=1e-4)
-    voters = {(voter.title, voter.is_artist) for voter in answer.tracks[0].voted_by}
-    assert ("Lady Grey", True) in voters
+    voters = {(voter.title, voter.kind) for voter in answer.tracks[0].voted_by}
+    assert ("Lady Grey", "artist") in voters
+    assert {kind for _, kind in voters} <= {"artist", "title"}
+
+
+def test_a_title_that_is_a_songs_name_is_answered_with_it_and_its_neighbours(
+    world: tuple[psycopg.Connection, int],
+) -> None:
+    """Names of one word are meant: "ash" has one list, with Ash. Owl stands beside three songs, and has a fifth."""
+    connection, model = world
+    query = "SELECT key, meant, playlists FROM song_profile WHERE model_id = %s AND key IN ('ash', 'owl', 'hit0')"
+    assert set(connection.execute(query, (model,))) == {("ash", 1, 3), ("owl", 1, 2), ("hit0", 1, 2)}
+    answer = recommend(connection, "Owl!", 60, explain=True)
+    assert not answer.is_known
+    assert sum(track.score for track in answer.tracks) == pytest.approx(1, rel=1e-4)
+    by_song = {
+        track.title: voter.share * track.score
+        for track in answer.tracks
+        for voter in track.voted_by
+        if voter.kind == "song"
+    }
+    assert {(v.title, v.similarity) for t in answer.tracks for v in t.voted_by if v.kind == "song"} == {("Owl", 1)}
+    assert by_song.keys() == {"Owl", "Ash", "Tea 1", "Hit 0", "Hit 4"}
+    assert by_song["Owl"] == pytest.approx(0.5 * 0.2, rel=1e-3)
+    assert sum(by_song.values()) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_misspelt_name_is_read_where_the_title_is_new(world: tuple[psycopg.Connection, int]) -> None:
+    """Of "alone agains" and the song 10 of 13 trigrams are alike; it is in 21 playlists, and its title means it."""
+    connection, _ = world
+    answer = recommend(connection, "Alone Agains", 60, explain=True)
+    assert not answer.is_known
+    voters = {(v.title, v.kind, round(v.similarity, 4)) for t in answer.tracks for v in t.voted_by if v.kind != "title"}
+    assert voters == {("Alone Again", "song", round(10 / 13, 4))}
+    assert answer.tracks[0].title == "Alone Again"
+    known = recommend(connection, "Alone Again", 60, explain=True)
+    assert known.is_known
+    assert {v.similarity for t in known.tracks for v in t.voted_by if v.kind == "song"} == {1}
+    # In 21 playlists, too, is Solitaire, whom no title means.
+    assert connection.execute("SELECT key FROM near_name('solitare', %s, 'artist')", (world[1],)).fetchall() == [
+        ("solitaire",)
+    ]
+    assert {v.kind for t in recommend(connection, "solitare", 60, explain=True).tracks for v in t.voted_by} == {"title"}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""What titles and artists vote for, read from playlists: each song once, and of a split its train part alone."""
+"""What titles, artists and songs vote for, read from playlists: each song once, and of a split its train part alone."""
 
 import math
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from recsys.catalog import ingest
 from recsys.config import Settings
 from recsys.database import connect, copy_rows
 from recsys.errors import NotReadyError
-from recsys.names import name_key
 from recsys.titles import profiles
-from recsys.titles.profiles import ArtistVote, Entries, artist_votes, build_profiles, named_keys, read_entries
-from recsys.titles.smoothing import Smoothing
+from recsys.titles.entries import read_credits, read_entries, title_names
+from recsys.titles.profiles import build_named, build_profiles, write_learned
+from recsys.titles.smoothing import DEFAULT, Profiles, Smoothing
 from tests.worlds import entry, playlist, rows, write_lines
 
 OWN = Smoothing(kernel_share=0, low_rank_share=0, neighbours=0)
@@ -56,6 +56,13 @@ def add_vectors(connection: psycopg.Connection, model: int) -> None:
         angle = crc32(name.encode())
         vector = f"[{math.cos(angle)},{math.sin(angle)}]"
         connection.execute("INSERT INTO title_embedding VALUES (%s, %s, %s)", (model, title, vector))
+
+
+def build(connection: psycopg.Connection, model: int, split: int | None = None, smoothing: Smoothing = DEFAULT) -> int:
+    """Build all that votes in a recommender; how many titles do."""
+    entries = read_entries(connection, split)
+    build_named(connection, model, entries)
+    return build_profiles(connection, model, entries, smoothing=smoothing)
 
 
 def song(letter: str, release: str | None = None) -> dict[str, object]:
@@ -145,124 +152,38 @@ def test_without_playlists_there_is_nothing_to_read(
         read_entries(connection, 1)
 
 
-# --- artists ---------------------------------------------------------------------------------------------------
+def test_who_songs_are_by_is_read_once_in_whatever_roles(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Of songs and artists of the train part alone: Cid's song is in no playlist of it."""
+    own = [entry("Ann", "Up (Ann Remix)"), entry("Ann feat. Bo", "Duo"), entry("", "Nobody's")]
+    load(settings, tmp_path, [playlist(1, "x", [entry("Cid", "Else")]), playlist(2, "x", own)])
+    divide(connection, {"train": [2], "test": [1]})
+    names: dict[int, str] = dict(connection.execute("SELECT id, name FROM artist").fetchall())
+    songs: dict[int, str] = dict(connection.execute("SELECT id, title FROM song").fetchall())
+    for split, others in ((1, set()), (None, {("Else", "Cid")})):
+        entries = read_entries(connection, split)
+        artist_ids, credited = read_credits(connection, entries)
+        assert artist_ids.tolist() == sorted(artist_ids.tolist())
+        assert credited.shape == (len(entries.song_ids), len(artist_ids))
+        assert set(credited.data.tolist()) == {1.0}
+        found = {
+            (songs[entries.song_ids[song]], names[artist_ids[artist]])
+            for song, artist in zip(*credited.nonzero(), strict=True)
+        }
+        assert found == {("Up", "Ann"), ("Duo", "Ann"), ("Duo", "Bo")} | others
+        assert {names[artist] for artist in artist_ids.tolist()} == {artist for _, artist in found}
 
 
-def made_up_entries(playlists: Sequence[tuple[int, Sequence[int]]]) -> Entries:
-    """Entries of (title, songs) pairs; ids are indices."""
-    pairs = [(number, held) for number, (_, songs) in enumerate(playlists) for held in sorted(set(songs))]
-    titles, songs = max(title for title, _ in playlists) + 1, max(held for _, held in pairs) + 1
-    return Entries(
-        np.array([number for number, _ in pairs]),
-        np.array([held for _, held in pairs]),
-        np.array([title for title, _ in playlists]),
-        np.arange(len(playlists)),
-        np.arange(titles),
-        np.arange(songs),
-        np.arange(songs),
-    )
+def test_titles_are_named_by_their_ids(settings: Settings, connection: psycopg.Connection, tmp_path: Path) -> None:
+    load(settings, tmp_path, [playlist(0, "Gym!", [song("a")]), playlist(1, "sleep", [song("a")])])
+    entries = read_entries(connection)
+    gym, sleep = entries.title_ids.tolist()
+    assert title_names(connection, entries.title_ids) == {gym: "gym", sleep: "sleep"}
+    assert title_names(connection, entries.title_ids[1:]) == {sleep: "sleep"}
 
 
-def votes_of(
-    titles: Sequence[str],
-    playlists: Sequence[tuple[int, Sequence[int]]],
-    artists: Mapping[str, Sequence[int]],
-    tracks: int = 500,
-) -> dict[str, ArtistVote]:
-    """`artist_votes`, by the artist's key; `artists` names each one's songs."""
-    named = [(place, name_key(name), name) for place, name in enumerate(artists)]
-    credits_ = [(held, place) for place, songs in enumerate(artists.values()) for held in songs]
-    song_artists = (np.array([held for held, _ in credits_]), np.array([place for _, place in credits_]))
-    votes = artist_votes(made_up_entries(playlists), named, song_artists, titles, tracks)
-    return {vote.key: vote for vote in votes}
-
-
-def meant_in_a_loop(
-    titles: Sequence[str], playlists: Sequence[tuple[int, Sequence[int]]], artists: Mapping[str, Sequence[int]]
-) -> dict[str, float]:
-    """Key -> the mean share of an artist's songs where the title names him, with two playlists of the average."""
-    shares: dict[str, list[float]] = {}
-    for name, songs in artists.items():
-        if sum(bool(set(held) & set(songs)) for _, held in playlists) > 1:
-            shares[name] = [
-                len(set(held) & set(songs)) / len(set(held))
-                for title, held in playlists
-                if name_key(name) in named_keys(titles[title])
-            ]
-
-    def is_long(name: str) -> bool:
-        return " " in name.lower().removeprefix("the ")
-
-    meant = {}
-    for name, own in shares.items():
-        alike = [share for other, found in shares.items() if is_long(other) == is_long(name) for share in found]
-        average = sum(alike) / len(alike) if alike else 0
-        meant[name_key(name)] = (sum(own) + 2 * average) / (len(own) + 2)
-    return meant
-
-
-def test_an_artist_votes_for_his_songs_by_the_playlists_that_hold_them() -> None:
-    vote = votes_of(["x"], [(0, [0, 1]), (0, [0, 2]), (0, [0, 1, 3])], {"Ann": [0, 1, 2]})["ann"]
-    assert (vote.songs.tolist(), vote.playlists) == ([0, 1, 2], 3)
-    assert vote.weights.tolist() == pytest.approx([3 / 6, 2 / 6, 1 / 6])
-
-
-def test_what_is_cut_off_an_artist_is_not_shared_out_among_the_rest() -> None:
-    vote = votes_of(["x"], [(0, [0, 1]), (0, [0, 2]), (0, [0, 1, 3])], {"Ann": [0, 1, 2]}, tracks=1)["ann"]
-    assert (vote.songs.tolist(), vote.weights.tolist()) == ([0], [0.5])
-
-
-def test_an_artist_of_one_playlist_does_not_vote() -> None:
-    assert set(votes_of(["x"], [(0, [0, 1]), (0, [0])], {"Ann": [0], "Bob": [1]})) == {"ann"}
-
-
-def test_a_title_means_the_artist_as_far_as_its_playlists_hold_him() -> None:
-    """ "ann": one list of hers to a half; "bob mix": one of his whole. Both names are one word, on average 3/4."""
-    titles = ["ann", "bob mix", "x"]
-    votes = votes_of(titles, [(0, [0, 2]), (1, [1]), (2, [0, 1])], {"Ann": [0], "Bob": [1]})
-    assert votes["ann"].meant == pytest.approx((1 / 2 + 2 * 3 / 4) / 3)
-    assert votes["bob"].meant == pytest.approx((1 + 2 * 3 / 4) / 3)
-
-
-def test_names_of_one_word_and_of_several_have_averages_of_their_own() -> None:
-    """ "The" is no word: "The Cure" is drawn towards "Love", whom nobody means, and "Lady Gaga" is not."""
-    titles = ["love", "lady gaga", "x"]
-    lists = [(0, [3]), (0, [3]), (1, [1]), (2, [0, 1, 2, 4]), (2, [0, 1, 2, 4])]
-    artists = {"Love": [0], "Lady Gaga": [1], "The Cure": [2], "Daft Punk": [4]}
-    votes = votes_of(titles, lists, artists)
-    assert {key: vote.meant for key, vote in votes.items()} == pytest.approx(
-        {"love": 0, "cure": 0, "ladygaga": 1, "daftpunk": 1}
-    )
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_how_far_artists_are_meant_is_that_of_the_loop(seed: int) -> None:
-    chance = random.Random(seed)
-    names = ["Ann", "Ann Bell", "The Cure", "Bell", "Cid", "The The", "R.E.M.", "90s Kid"]
-    artists = {name: chance.sample(range(30), 6) for name in names}
-    words = ["ann", "bell", "cure", "the", "cid", "rem", "best", "of", "90s", "kid", "mix"]
-    titles = [" ".join(chance.choices(words, k=chance.randint(1, 5))) for _ in range(25)]
-    lists = [(title, chance.sample(range(30), chance.randint(1, 9))) for title in range(25) for _ in range(2)]
-    votes = votes_of(titles, lists, artists)
-    expected = meant_in_a_loop(titles, lists, artists)
-    assert len(expected) == len(names)
-    assert len({round(meant, 6) for meant in expected.values()}) > 3
-    assert {key: vote.meant for key, vote in votes.items()} == pytest.approx(expected, rel=1e-5)
-    for name, songs in artists.items():
-        holders = Counter(held for _, of_list in lists for held in of_list if held in songs)
-        order = sorted(songs, key=lambda held: (-holders[held], held))
-        vote = votes[name_key(name)]
-        assert [held for held in vote.songs.tolist() if holders[held]] == [held for held in order if holders[held]]
-        assert vote.playlists == sum(bool(set(held) & set(songs)) for _, held in lists)
-
-
-def test_runs_of_up_to_six_words_may_be_a_name() -> None:
-    assert named_keys("the lady gaga") == {"the", "lady", "gaga", "ladygaga"}
-    assert named_keys("!") == {"!"}
-    assert named_keys("") == set()
-    letters = "a b c d e f g"
-    assert "abcdef" in named_keys(letters)
-    assert "abcdefg" not in named_keys(letters)
+# --- artists and songs -----------------------------------------------------------------------------------------
 
 
 def test_featured_artists_and_remixers_vote_too(
@@ -272,7 +193,7 @@ def test_featured_artists_and_remixers_vote_too(
     remix, duet, own = entry("Ann", "Up (Zed Remix)"), entry("Ann feat. Guy", "Duo"), entry("Ann", "Own")
     load(settings, tmp_path, [playlist(0, "guy", [remix, duet]), playlist(1, "x", [remix, duet, own])])
     add_recommender(connection, 1)
-    build_profiles(connection, 1, read_entries(connection), smoothing=OWN)
+    build(connection, 1, smoothing=OWN)
     found = rows(
         connection,
         "SELECT a.name, p.key, p.playlists, p.meant, p.weights, p.track_ids = ARRAY(SELECT t.id::integer FROM song s"
@@ -288,27 +209,127 @@ def test_featured_artists_and_remixers_vote_too(
     ]
 
 
+def test_a_song_of_the_name_votes_with_what_stands_beside_it(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    """ "Up" and its remix are one name, in three lists, two of them called so; each song is its most held track."""
+    up, remix = entry("Ann", "Up", "spotify:track:u1"), entry("Ann", "Up (Zed Remix)")
+    again = entry("Ann", "Up", "spotify:track:u2")
+    lists = [
+        playlist(0, "UP!", [up, song("a", "1")]),
+        playlist(1, "up", [song("b")]),
+        playlist(2, "x", [again, up, remix, song("a", "2")]),
+        playlist(3, "x", [again, remix, song("b")]),
+        playlist(4, "x", [song("a", "2"), again]),
+    ]
+    load(settings, tmp_path, lists)
+    add_recommender(connection, 1)
+    build(connection, 1, smoothing=OWN)
+    [(name, playlists, meant, uris, weights)] = rows(
+        connection,
+        "SELECT s.title || coalesce(s.version, ''), p.playlists, p.meant,"
+        " ARRAY(SELECT coalesce(right(t.uri, 2), t.title) FROM unnest(p.track_ids) WITH ORDINALITY AS u (id, place)"
+        " JOIN track AS t ON t.id = u.id ORDER BY place), p.weights"
+        " FROM song_profile AS p JOIN song AS s ON s.id = p.song_id WHERE p.model_id = 1 AND p.key = 'up'",
+    )
+    # One of two lists called "up" holds the song, and that is how names of one word fare.
+    assert (name, playlists, meant) == ("Up", 4, 0.5)
+    assert uris == ["u2", "Up (Zed Remix)", "a2", "Song b"]
+    a, b = (1 / 12 + 1 / 13 + 1 / 12) / math.sqrt(3 + 5), (1 / 13) / math.sqrt(2 + 5)
+    assert weights == pytest.approx([0.2 * 4 / 6, 0.2 * 2 / 6, 0.8 * a / (a + b), 0.8 * b / (a + b)])
+    assert rows(connection, "SELECT key FROM song_profile ORDER BY key") == [("songa",), ("songb",), ("up",)]
+
+
+def test_names_are_built_anew_for_one_recommender_and_seen_once_its_titles_are(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    load(settings, tmp_path, [playlist(n, "gym", [song("a"), song("b")]) for n in range(2)])
+    for model in (1, 2):
+        add_recommender(connection, model)
+        build(connection, model, smoothing=OWN)
+    before = [everything(connection, model) for model in (1, 2)]
+    assert before[0] != before[1]
+    load(settings, tmp_path, [playlist(2, "song c", [song("a"), song("c")]), playlist(3, "gym", [song("c")])])
+    with connect(settings) as other:
+        entries = read_entries(other)
+        build_named(other, 1, entries)
+        other.rollback()
+        assert [everything(other, model) for model in (1, 2)] == before
+        build_named(other, 1, entries)
+        assert [everything(connection, model) for model in (1, 2)] == before
+        build_profiles(other, 1, entries, smoothing=OWN)
+    assert everything(connection, 2) == before[1]
+    assert rows(connection, "SELECT key, playlists FROM song_profile WHERE model_id = 1 ORDER BY key") == [
+        ("songa", 3),
+        ("songb", 2),
+        ("songc", 2),
+    ]
+    assert rows(connection, "SELECT key, playlists FROM artist_profile WHERE model_id = 1 ORDER BY key") == [
+        ("artista", 3),
+        ("artistb", 2),
+        ("artistc", 2),
+    ]
+
+
+def test_what_is_expected_is_written_for_one_recommender_and_outlives_new_profiles(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Songs are their most held tracks, and a title of which nothing is expected has an empty voice."""
+    load(settings, tmp_path, [playlist(n, title, [song("a", "1"), song("b")]) for n, title in enumerate(["x", "y"])])
+    add_recommender(connection, 1)
+    add_recommender(connection, 2)
+    entries = read_entries(connection)
+    tracks = {name[-1]: track for track, name in rows(connection, "SELECT id, title FROM track")}
+    places = {name: entries.track_ids.tolist().index(track) for name, track in tracks.items()}
+    given = [("ba", [0.5, 0.25]), ("", []), ("a", [0.125])]
+
+    def written(model: int) -> list[tuple[object, ...]]:
+        query = "SELECT t.name, track_ids, weights FROM learned_profile JOIN title AS t ON t.id = title_id"
+        return rows(connection, f"{query} WHERE model_id = %s ORDER BY 1", model)
+
+    def write(model: int, *voices: int) -> None:
+        chosen = [given[voice] for voice in voices]
+        starts = np.cumsum([0, *(len(names) for names, _ in chosen)])
+        songs = np.array([places[name] for names, _ in chosen for name in names], dtype=np.int64)
+        weights = np.array([weight for _, own in chosen for weight in own], dtype=np.float32)
+        write_learned(connection, model, entries, Profiles(starts, songs, weights))
+
+    write(1, 0, 1)
+    write(2, 2, 2)
+    assert written(1) == [("x", [tracks["b"], tracks["a"]], [0.5, 0.25]), ("y", [], [])]
+    build(connection, 1, smoothing=OWN)
+    assert written(1) == [("x", [tracks["b"], tracks["a"]], [0.5, 0.25]), ("y", [], [])]
+    write(1, 1, 2)
+    assert written(1) == [("x", [], []), ("y", [tracks["a"]], [0.125])]
+    assert written(2) == [(title, [tracks["a"]], [0.125]) for title in "xy"]
+    connection.execute("DELETE FROM model WHERE id = 1")
+    assert (written(1), len(written(2))) == ([], 2)
+    assert everything(connection, 1) == [[], [], [], []]
+
+
 # --- a split's profiles know nothing of the rest ---------------------------------------------------------------
 
 LETTERS = "abcdefghijklmnopqrst"
 
 
 def made_up_lists(numbers: Sequence[int], seed: int) -> list[dict[str, object]]:
-    """Playlists whose titles name artists and are shared among all parts."""
+    """Playlists whose titles name artists and songs and are shared among all parts."""
     chance = random.Random(seed)
     return [
         playlist(
             number,
-            chance.choice([f"best of artist {LETTERS[number % 5]}", f"Mix {number % 7}"]),
+            chance.choice(
+                [f"best of artist {LETTERS[number % 5]}", f"Mix {number % 7}", f"song {LETTERS[number % 3]}"]
+            ),
             [song(letter, chance.choice("123")) for letter in chance.choices(LETTERS, k=chance.randint(2, 9))],
         )
         for number in numbers
     ]
 
 
-def learned(connection: psycopg.Connection, model: int) -> list[list[tuple[object, ...]]]:
+def everything(connection: psycopg.Connection, model: int) -> list[list[tuple[object, ...]]]:
     """All rows of a recommender."""
-    tables = ("title_profile", "artist_profile")
+    tables = ("title_profile", "artist_profile", "song_profile", "learned_profile")
     return [rows(connection, f"SELECT * FROM {table} WHERE model_id = %s ORDER BY 2", model) for table in tables]
 
 
@@ -323,23 +344,24 @@ def test_what_validation_and_test_hold_changes_nothing_in_a_splits_profiles(
     add_recommender(connection, 2)
     for model, split in ((1, 1), (2, None)):
         add_vectors(connection, model)
-        build_profiles(connection, model, read_entries(connection, split))
-    before, of_all = learned(connection, 1), learned(connection, 2)
-    assert all(before)
-    assert all(of_all)
+        build(connection, model, split)
+    before, of_all = everything(connection, 1), everything(connection, 2)
+    assert all(before[:3])
+    assert all(of_all[:3])
+    assert len({row[4] for row in before[2]}) > 2  # how far names are meant, which titles of test might tell
 
     changed = made_up_lists(rest, seed=3)
     for number, line in enumerate(changed):
-        line["name"] = f"new title {number}" if number % 3 else "Best of Artist C"
+        line["name"] = ("Best of Artist C", f"new title {number}", "Song B")[number % 3]
         line["tracks"] = [song(letter, "9") for letter in LETTERS[:10]]
     load(settings, tmp_path, changed)
     divide_again = rows(connection, "SELECT count(*) FROM playlist WHERE external_id = ANY(%s)", list(map(str, rest)))
     assert divide_again == [(len(rest),)]
     for model, split in ((1, 1), (2, None)):
         add_vectors(connection, model)
-        build_profiles(connection, model, read_entries(connection, split))
-    assert learned(connection, 1) == before
-    assert learned(connection, 2) != of_all
+        build(connection, model, split)
+    assert everything(connection, 1) == before
+    assert all(now != then for now, then in zip(everything(connection, 2)[:3], of_all, strict=False))
 
 
 def test_a_splits_profiles_are_those_of_a_database_that_holds_its_train_part_alone(
@@ -350,13 +372,13 @@ def test_a_splits_profiles_are_those_of_a_database_that_holds_its_train_part_alo
     load(settings, tmp_path, train)
     add_recommender(connection, 1)
     add_vectors(connection, 1)
-    build_profiles(connection, 1, read_entries(connection))
-    alone = learned(connection, 1)
+    build(connection, 1)
+    alone = everything(connection, 1)
     load(settings, tmp_path, [*made_up_lists(range(40, 60), seed=2), playlist(60, "of the test part", [song("a")])])
     divide(connection, {"train": range(40), "test": range(40, 61)})
     add_vectors(connection, 1)
-    build_profiles(connection, 1, read_entries(connection, 1))
-    assert learned(connection, 1) == alone
+    build(connection, 1, split=1)
+    assert everything(connection, 1) == alone
 
 
 def test_the_old_profiles_answer_until_the_new_ones_are_there(
@@ -365,20 +387,20 @@ def test_the_old_profiles_answer_until_the_new_ones_are_there(
     load(settings, tmp_path, [playlist(0, "gym", [song("a")])])
     add_recommender(connection, 1)
     add_vectors(connection, 1)
-    assert build_profiles(connection, 1, read_entries(connection)) == 1
-    before = learned(connection, 1)
+    assert build(connection, 1) == 1
+    before = everything(connection, 1)
     load(settings, tmp_path, [playlist(1, "gym", [song("b")])])
     seen: list[bool] = []
 
     def look_and_copy(*given: Any) -> None:
         copy_rows(*given)
-        seen.append(learned(connection, 1) == before)
+        seen.append(everything(connection, 1) == before)
 
     monkeypatch.setattr(profiles, "copy_rows", look_and_copy)
     with connect(settings) as other:
-        build_profiles(other, 1, read_entries(other))
-    assert seen == [True, True]
-    assert learned(connection, 1) != before
+        build(other, 1)
+    assert seen == [True, True, True]
+    assert everything(connection, 1) != before
 
 
 def test_a_title_without_a_vector_leaves_the_old_profiles(
@@ -388,11 +410,11 @@ def test_a_title_without_a_vector_leaves_the_old_profiles(
     load(settings, tmp_path, [playlist(0, "gym", [song("a")])])
     add_recommender(connection, 1)
     add_vectors(connection, 1)
-    build_profiles(connection, 1, read_entries(connection))
-    before = learned(connection, 1)
+    build(connection, 1)
+    before = everything(connection, 1)
     load(settings, tmp_path, [playlist(1, "sleep", [song("b")])])
-    with pytest.raises(NotReadyError, match="recsys titles embed") as error:
-        build_profiles(connection, 1, read_entries(connection))
+    with pytest.raises(NotReadyError, match="recsys titles embed") as error, connect(settings) as other:
+        build(other, 1)
     assert "\n" not in str(error.value)
-    assert learned(connection, 1) == before
-    assert build_profiles(connection, 1, read_entries(connection), smoothing=OWN) == 2
+    assert everything(connection, 1) == before
+    assert build(connection, 1, smoothing=OWN) == 2

@@ -39,7 +39,8 @@ def test_functions_answer_in_a_session_that_knows_nothing_of_the_schema(
     with psycopg.connect(database) as connection:
         assert rows(connection, "SELECT title FROM recsys.recommend_for_title('Night Drive!')") == [("Nightcall",)]
         assert rows(connection, "SELECT track_id, voters FROM recsys.vote('[0,1]', 5)") == [(1, 1)]
-        assert rows(connection, "SELECT title, share FROM recsys.explain_vote('[0,1]', '{1}')") == [("night drive", 1)]
+        explained = rows(connection, "SELECT kind, name, share FROM recsys.explain_vote('[0,1]', '{1}')")
+        assert explained == [("title", "night drive", 1)]
         assert rows(connection, "SELECT similarity FROM recsys.nearest_titles('[1,0]')") == [(1.0,)]
 
 

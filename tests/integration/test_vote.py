@@ -21,7 +21,8 @@ from recsys.database import EmbeddedServer, connect
 from recsys.errors import NotReadyError, UnknownNameError
 from recsys.names import normal_title
 from recsys.titles import Filters, Recommendation, recommend, similar_titles
-from recsys.titles.profiles import build_index, build_profiles, read_entries
+from recsys.titles.entries import read_entries
+from recsys.titles.profiles import build_index, build_profiles
 from recsys.titles.smoothing import Smoothing
 
 DIMENSION = 8
@@ -35,7 +36,7 @@ HEARD = 200
 TITLES, TEMPERATURE, SMOOTHING = 100, 0.2, 0.3
 PARAMETERS = {
     **{"titles": TITLES, "temperature": TEMPERATURE, "smoothing": SMOOTHING, "heard": HEARD},
-    **{"spelling": 0, "artist": 0},
+    **{"spelling": 0, "artist": 0, "song": 0, "learned": 0},
 }
 """Of all models, other than our defaults, which test_voters.py is about. Only vectors vote here: names and spelling are
 the matter of test_named.py."""
@@ -429,11 +430,13 @@ def test_shares_of_the_explanation_are_the_titles_parts_of_the_score(world: Worl
         votes = soft_votes(world, query, 30) if method == "soft" else seed_votes(world, query)
         tracks = [track for track, *_ in ranked(votes, 20)]
         rows = world.connection.execute(
-            "SELECT track_id, title, similarity, share FROM explain_vote(%s::vector, %s::bigint[], %s, titles => 30)",
+            "SELECT track_id, kind, name, similarity, share"
+            " FROM explain_vote(%s::vector, %s::bigint[], %s, titles => 30)",
             (literal(query), tracks, method),
         ).fetchall()
         shares: dict[int, dict[str, float]] = defaultdict(dict)
-        for track, title, similarity, share in rows:
+        for track, kind, title, similarity, share in rows:
+            assert kind == "title"
             shares[track][title] = share
             assert similarity == dot(query, world.vectors[CURRENT][{n: t for t, n in world.titles.items()}[title]])
         assert set(shares) == set(tracks)
