@@ -1,6 +1,6 @@
 """Titles into vectors and votes: distinct titles only, batch by batch, going on where it was interrupted."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,7 +114,7 @@ def embed_titles(
                 "encoder": encoder_id,
                 "split": part_of,
                 "parameters": parameters or {},
-                "smoothing": asdict(smoothing),
+                "smoothing": stored or {},
             }
             connection.commit()
             if adapt:
