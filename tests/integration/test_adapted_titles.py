@@ -179,7 +179,7 @@ def test_the_encoders_own_vectors_are_left_as_they_were(world: World) -> None:
 def test_what_is_expected_of_every_title_is_kept_of_the_adapted_one_alone(world: World) -> None:
     """All 36 songs, the nine of the title's own taste before any other and with nearly all of the probability."""
     profiles = profiles_of(world.connection, world.adapted.model_id)
-    names = dict(rows(world.connection, "SELECT t.id, t.title FROM track AS t"))
+    names: dict[int, str] = dict(rows(world.connection, "SELECT t.id, t.title FROM track AS t"))
     expected = {name.removeprefix("learned "): own for name, own in profiles.items() if name.startswith("learned ")}
     assert expected.keys() == TITLES
     for title, own in expected.items():

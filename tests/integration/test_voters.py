@@ -252,8 +252,8 @@ def nearly(title: str, names: dict[int, str], profiles: dict[int, Profile]) -> t
             found.append((-float(likeness), -profiles[number].playlists, key, number))
     if not found:
         return None
-    likeness, *_, number = min(found)
-    return number, -likeness
+    negative, *_, number = min(found)
+    return number, -negative
 
 
 def named(world: World, title: str, artist: float, *, tolerant: bool = False) -> dict[int, tuple[float, float]]:

@@ -30,5 +30,5 @@ AS $$
          v.weight / nullif(sum(v.weight) OVER (PARTITION BY v.track), 0)
     FROM voice AS v LEFT JOIN title AS t ON t.id = v.title_id LEFT JOIN artist AS a ON a.id = v.artist_id
          LEFT JOIN song AS s ON s.id = v.song_id
-   ORDER BY v.track, v.weight DESC, v.kind, 4
+   ORDER BY v.track, v.weight DESC, v.kind, 3
 $$;

@@ -22,5 +22,5 @@ AS $$
   )
   SELECT p.song_id, f.likeness, p.playlists, least(named_songs.song * p.meant * f.likeness, .9), p.track_ids, p.weights
     FROM found AS f JOIN song_profile AS p ON p.model_id = named_songs.model AND p.key = f.key
-   WHERE named_songs.song > 0
+   WHERE named_songs.song * p.meant > 0
 $$;
