@@ -8,8 +8,6 @@ ratio of the turns, and the cosines between the two.
 """
 
 import argparse
-import gzip
-import json
 import statistics
 import tempfile
 from functools import partial
@@ -22,6 +20,7 @@ from stage import print_machine, quantiles, timings
 
 from recsys.config import DEFAULT_ENCODER
 from recsys.names import normal_title
+from recsys.sources import Playlist, read_mpd
 from recsys.titles.encoder import Encoder, prepare_encoder
 
 TURNS = 5
@@ -37,11 +36,8 @@ def names_of(source: Path) -> list[str]:
     """Titles of playlists, as they are written."""
     if source.is_file():
         return source.read_text(encoding="utf-8").splitlines()
-    names = []
-    for file in sorted(source.glob("mpd.slice.*")):
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        names += [playlist["name"] for playlist in json.loads(content)["playlists"]]
-    return names
+    records = (record for batch in read_mpd(source) for record in batch.records)
+    return [record.name for record in records if isinstance(record, Playlist)]
 
 
 def main() -> None:

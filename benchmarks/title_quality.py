@@ -27,7 +27,7 @@ from recsys.database import connect
 from recsys.evaluation.metrics import N
 from recsys.evaluation.titles import MethodResult, evaluate_titles, validation_score
 from recsys.titles import embed_titles
-from recsys.titles.splits import make_split
+from recsys.titles.splits import Part, make_split, store_split
 from recsys.titles.trained import import_model
 from recsys.titles.tuning import tune_titles
 
@@ -41,13 +41,9 @@ def add_fold(settings: Settings, fold: int) -> str:
     with connect(settings) as connection:
         playlists = [row[0] for row in connection.execute("SELECT id FROM playlist ORDER BY id")]
         folds = np.random.default_rng(FOLDS_SEED).integers(0, FOLDS, len(playlists))
-        connection.execute(
-            "INSERT INTO split (id, name, protocol, seed) VALUES (%s, %s, 'clean', %s)", (100 + fold, name, FOLDS_SEED)
-        )
-        connection.cursor().executemany(
-            "INSERT INTO playlist_split VALUES (%s, %s, %s)",
-            [(100 + fold, p, "test" if own == fold else "train") for p, own in zip(playlists, folds, strict=True)],
-        )
+        parts: dict[bool, Part] = {True: "test", False: "train"}
+        divided = [(playlist, parts[own == fold]) for playlist, own in zip(playlists, folds.tolist(), strict=True)]
+        store_split(connection, name, divided, protocol="clean", seed=FOLDS_SEED, config={})
     return name
 
 

@@ -1,12 +1,50 @@
-"""Folders that are written whole: until one is, what was there stays."""
+"""Folders that are written whole: until one is, what was there stays; and what manifests in them say."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recsys.errors import SourceError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a kind of folder is called, which command writes it, and which version of its content is read."""
+
+    kind: str
+    command: str
+    manifest_file: str
+    number: int
+
+    def read_manifest(self, folder: Path) -> dict[str, Any]:
+        """The manifest of a folder of this layout; it has a `content_hash`.
+
+        Raises:
+            SourceError: there is none, it cannot be read, or it is of another layout.
+        """
+        try:
+            manifest: dict[str, Any] = json.loads((folder / self.manifest_file).read_bytes())
+            layout, _ = manifest["layout"], manifest["content_hash"]
+        except OSError:
+            raise SourceError(f"{folder} holds no {self.kind}: write one with `{self.command} {folder}`") from None
+        except (ValueError, TypeError, KeyError):
+            raise self.damaged(folder, f"{self.manifest_file} cannot be read") from None
+        if layout != self.number:
+            raise SourceError(
+                f"the {self.kind} in {folder} is of layout {layout}, this version reads {self.number}: write it again"
+                f" with `{self.command}`"
+            )
+        return manifest
+
+    def damaged(self, folder: Path, reason: str | Exception) -> SourceError:
+        """The error of a folder that cannot be used; of another error its first line is the reason."""
+        words = f"{reason}".splitlines() or [type(reason).__name__]
+        return SourceError(f"the {self.kind} in {folder} is damaged ({words[0]}): copy it, or write it, again")
 
 
 def check_replaceable(folder: Path, marker: str) -> None:

@@ -331,7 +331,7 @@ class ArtistProfile(Table):
 
 
 class SongProfile(Table):
-    """What a title that is the name of songs votes for: tracks with weights of sum 1, heaviest first.
+    """What a title that is the name of songs votes for: tracks with weights of sum 1, those songs first.
 
     `song_id` is the most held song of the name.
     """

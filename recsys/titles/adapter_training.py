@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from recsys.errors import NotReadyError
 from recsys.titles.adapter import BUCKETS, INPUT_SCALE, TitleAdapter, features
 from recsys.titles.finetune import Device, chosen_device
-from recsys.titles.smoothing import BLOCK, Profiles
+from recsys.titles.smoothing import BLOCK, Profiles, most_held
 
 Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class AdapterOptions:
-    """How an adapter is trained. The defaults were chosen on ten folds of the MPD, see docs/titles.md."""
+    """How an adapter is trained. The defaults were chosen on five of ten folds of the MPD's playlists."""
 
     hidden: int = 256
     dimension: int = 256
@@ -49,7 +49,7 @@ class AdapterOptions:
 class Learned:
     """What training brings: an adapter, and the songs that it expects in playlists of the titles it was trained on.
 
-    `expected` holds the likeliest songs of each title with their probabilities, which sum to less than 1.
+    `expected` holds the likeliest songs of each title with their probabilities, which sum to at most 1.
     """
 
     adapter: TitleAdapter
@@ -133,8 +133,7 @@ def train_adapter(
         NotReadyError: no song is in two playlists, or what was learned is no better than how often songs are held.
     """
     holders = np.asarray(held.sum(axis=0)).ravel()
-    several = np.flatnonzero(holders > 1)
-    songs = np.sort(several[np.argsort(-holders[several], kind="stable")[: options.most_songs]])
+    songs = most_held(holders, options.most_songs)
     rows = held[:, songs].tocsr()
     with_songs = np.flatnonzero(np.diff(rows.indptr))
     if not len(with_songs):

@@ -105,6 +105,7 @@ def embed_titles(
             )
             embedded, already_there = _embed(connection, encoder, encoder_id, progress)
             entries = read_entries(connection, part_of)
+            artist_ids, credited = read_credits(connection, entries)
             if adapt is None:
                 adapt = len(entries.playlist_ids) >= LEAST_PLAYLISTS
             former = connection.execute(FORMER, (encoder_id, part_of, adapt)).fetchall()
@@ -119,7 +120,7 @@ def embed_titles(
             connection.commit()
             if adapt:
                 titles = _read_titles(connection, encoder_id)
-                learned = _learn(settings, connection, titles, entries, progress)
+                learned = _learn(settings, titles, entries, credited, progress)
                 adapter = learned.adapter
                 adapted = save_adapter(adapter, encoder, adapters_folder(settings))
                 config["adapter"] = {"share": adapter.share, "playlists": len(entries.playlist_ids)}
@@ -130,7 +131,7 @@ def embed_titles(
             else:
                 model_id, dimension = _register(settings, encoder, encoder.name, config), encoder.dimension
             has_index = build_index(connection, model_id if adapt else encoder_id)
-            build_named(connection, model_id, entries, progress=progress)
+            build_named(connection, model_id, entries, artist_ids, credited, progress=progress)
             profiles = build_profiles(connection, model_id, entries, smoothing=smoothing, progress=progress)
             if split is None:
                 make_current(settings, encoder_id)
@@ -188,15 +189,11 @@ def _read_titles(connection: psycopg.Connection, encoder_id: int) -> _Titles:
     return _Titles(ids, [names[title] for title in ids.tolist()], vectors)
 
 
-def _learn(
-    settings: Settings, connection: psycopg.Connection, titles: _Titles, entries: Entries, progress: Progress
-) -> "Learned":
+def _learn(settings: Settings, titles: _Titles, entries: Entries, credited: Any, progress: Progress) -> "Learned":
     progress("preparing to learn", 0, 0)
     from recsys.titles.adapter_training import AdapterOptions, train_adapter
 
     places = np.searchsorted(titles.ids, entries.title_ids)
-    _, credited = read_credits(connection, entries)
-    connection.commit()
     return train_adapter(
         [titles.names[place] for place in places.tolist()],
         titles.vectors[places],

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recsys.names import name_key
 from recsys.titles.entries import Entries, Ids, ones
+from recsys.titles.smoothing import most_held
 
 LONGEST_NAME = 6
 """Words of a title that are looked up as one artist's name."""
@@ -73,10 +74,7 @@ def artist_votes(
             sums[place] += row.get(place, 0.0)
             sizes[place] += title_sizes[title]
     holders = np.asarray(held.sum(axis=0)).ravel()
-    prior = np.zeros(len(artists))
-    for kind in (has_several_words, ~has_several_words):
-        prior[kind] = sums[kind].sum() / max(sizes[kind].sum(), 1)
-    meant = (sums + PRIOR_PLAYLISTS * prior) / (sizes + PRIOR_PLAYLISTS)
+    meant = _drawn(sums, sizes, has_several_words)
     songs_of = credited.tocsc()
     votes = []
     for key, place in place_of.items():
@@ -85,6 +83,17 @@ def artist_votes(
         weights = (holders[best] / holders[songs].sum()).astype(np.float32)
         votes.append(ArtistVote(artists[place][0], key, int(in_playlists[place]), float(meant[place]), best, weights))
     return votes
+
+
+def _drawn(
+    sums: npt.NDArray[Any], sizes: npt.NDArray[Any], has_several_words: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """sums / sizes of each name, drawn towards that of all names of one word, or of several."""
+    prior = np.zeros(len(sums))
+    for kind in (has_several_words, ~has_several_words):
+        prior[kind] = sums[kind].sum() / max(sizes[kind].sum(), 1)
+    drawn: npt.NDArray[np.float64] = (sums + PRIOR_PLAYLISTS * prior) / (sizes + PRIOR_PLAYLISTS)
+    return drawn
 
 
 def named_keys(title: str) -> set[str]:
@@ -185,10 +194,7 @@ def song_votes(entries: Entries, places: Ids, names: Sequence[str], titles: Sequ
 
 def named_songs(entries: Entries) -> Ids:
     """The places of the songs whose names are known: the most held ones, in two playlists at least."""
-    holders = np.bincount(entries.songs, minlength=len(entries.song_ids))
-    several = np.flatnonzero(holders > 1)
-    found: Ids = np.sort(several[np.argsort(-holders[several], kind="stable")[:NAMED_SONGS]])
-    return found
+    return most_held(np.bincount(entries.songs, minlength=len(entries.song_ids)), NAMED_SONGS)
 
 
 def _meant(
@@ -201,12 +207,7 @@ def _meant(
     sizes = np.bincount(asked[lists], minlength=len(keys))
     is_held = np.asarray(holding[asked[lists], lists]).ravel() if len(lists) else np.zeros(0)
     sums = np.bincount(asked[lists], is_held, minlength=len(keys))
-    prior = np.zeros(len(keys))
-    several = np.array([has_several_words[key] for key in keys], dtype=bool)
-    for kind in (several, ~several):
-        prior[kind] = sums[kind].sum() / max(sizes[kind].sum(), 1)
-    result: npt.NDArray[np.float64] = (sums + PRIOR_PLAYLISTS * prior) / (sizes + PRIOR_PLAYLISTS)
-    return result
+    return _drawn(sums, sizes, np.array([has_several_words[key] for key in keys], dtype=bool))
 
 
 def _thinned(holding: Any) -> Any:

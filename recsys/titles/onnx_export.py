@@ -110,25 +110,33 @@ def _make_export(name: str, exports: Path, progress: Callable[[str], None]) -> E
     folder = exports / f"{slug}-{fingerprint[:12]}"
     with contextlib.suppress(EncoderError):
         return _renamed(load_export(folder), name, source, stamp)
-    for unfinished in exports.glob(".export-*"):
+    progress(f"exporting {name} to ONNX (once, about 20 seconds)")
+    with _replaced_export(folder) as draft, _quiet(), _without_loading_bars():
+        _export(name, source, fingerprint, stamp, draft)
+    return load_export(folder)
+
+
+@contextlib.contextmanager
+def _replaced_export(folder: Path) -> Iterator[Path]:
+    """A hidden folder that takes the place of `folder` once the block ends well; what killed ones left is removed."""
+    for unfinished in folder.parent.glob(".export-*"):
         shutil.rmtree(unfinished, ignore_errors=True)
-    draft = exports / f".export-{os.getpid()}"
+    draft = folder.with_name(f".export-{os.getpid()}")
     draft.mkdir()
     try:
-        progress(f"exporting {name} to ONNX (once, about 20 seconds)")
-        with _quiet(), _without_loading_bars():
-            _export(name, source, fingerprint, stamp, draft)
+        yield draft
         if folder.exists():
             shutil.rmtree(folder)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return load_export(folder)
 
 
 def _make_int8(encoder: Encoder, exports: Path, progress: Callable[[str], None]) -> Encoder:
-    """The same encoder with matrices of int8: as many, in the graph's order, the widest first to stay as they are, as
-    keep the check titles' mean cosine to its own vectors.
+    """The same encoder with matrices of int8.
+
+    So many of the widest ones stay as they are, the first in the graph first, that the check titles' mean cosine to the
+    encoder's own vectors is enough.
     """
     import numpy as np
     import onnx
@@ -141,36 +149,29 @@ def _make_int8(encoder: Encoder, exports: Path, progress: Callable[[str], None])
         fingerprint=f"{encoder.fingerprint} int8",
         created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
     )
-    draft = exports / f".export-{os.getpid()}"
-    draft.mkdir()
-    try:
-        progress(f"rounding {encoder.name} to int8 (once)")
+    progress(f"rounding {encoder.name} to int8 (once)")
+    graph = onnx.load(str(encoder.folder / MODEL_FILE), load_external_data=False).graph
+    widths = {weights.name: weights.dims[0] for weights in graph.initializer if len(weights.dims) == 2}
+    products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in widths]
+    by_width = [node.name for node in sorted(products, key=lambda node: -widths[node.input[1]])]
+    expected = encoder.encode(_CHECK_TITLES)  # (titles, dimension)
+    with _replaced_export(folder) as draft, _quiet():
         shutil.copyfile(encoder.folder / TOKENIZER_FILE, draft / TOKENIZER_FILE)
         _write_card(draft, card)
-        graph = onnx.load(str(encoder.folder / MODEL_FILE), load_external_data=False).graph
-        widths = {weights.name: weights.dims[0] for weights in graph.initializer if len(weights.dims) == 2}
-        products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in widths]
-        by_width = [node.name for node in sorted(products, key=lambda node: -widths[node.input[1]])]
-        expected = encoder.encode(_CHECK_TITLES)  # (titles, dimension)
         for left in range(len(by_width)):
-            with _quiet():
-                quantize_dynamic(
-                    str(encoder.folder / MODEL_FILE),
-                    str(draft / MODEL_FILE),
-                    op_types_to_quantize=["MatMul"],
-                    nodes_to_exclude=by_width[:left],
-                    per_channel=True,
-                    weight_type=QuantType.QInt8,
-                )
+            quantize_dynamic(
+                str(encoder.folder / MODEL_FILE),
+                str(draft / MODEL_FILE),
+                op_types_to_quantize=["MatMul"],
+                nodes_to_exclude=by_width[:left],
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+            )
             vectors = load_export(draft).encode(_CHECK_TITLES)
             if np.mean(np.sum(vectors * expected, axis=1)) >= _MIN_MEAN_COSINE_INT8:
                 break
         else:
             raise EncoderError(f"the encoder {encoder.name} cannot be rounded to int8: its vectors change too much")
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return load_export(folder)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from psycopg import sql
 from recsys.database import copy_rows, read_vectors
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
-from recsys.titles.entries import Entries, Ids, read_credits, title_names
+from recsys.titles.entries import Entries, Ids, title_names
 from recsys.titles.named import ArtistVote, SongVote, artist_votes, named_songs, song_votes
 from recsys.titles.smoothing import DEFAULT, Profiles, Smoothing, neighbour_profiles, smoothed_profiles
 
@@ -104,7 +105,13 @@ def _voices(entries: Entries, profiles: Profiles) -> Iterator[tuple[list[int], l
 
 
 def build_named(
-    connection: psycopg.Connection, model_id: int, entries: Entries, *, progress: Progress = silent
+    connection: psycopg.Connection,
+    model_id: int,
+    entries: Entries,
+    artist_ids: Ids,
+    credited: Any,
+    *,
+    progress: Progress = silent,
 ) -> None:
     """Build what the artists and songs that a title may name vote for anew; `build_profiles` commits it.
 
@@ -112,12 +119,13 @@ def build_named(
         connection: an open connection.
         model_id: the recommender's.
         entries: the playlists that may vote.
+        artist_ids: of the songs' artists, see `read_credits`.
+        credited: which song is by which of them.
         progress: called as work goes on.
     """
     progress("learning which names titles mean", 0, 0)
     names = title_names(connection, entries.title_ids)
     titles = [names[title] for title in entries.title_ids.tolist()]
-    artist_ids, credited = read_credits(connection, entries)
     query = "SELECT id, key, name FROM artist WHERE id = ANY(%s) ORDER BY id"
     artists = connection.execute(query, (artist_ids.tolist(),)).fetchall()
     of_artists = artist_votes(entries, artists, credited, titles, ARTIST_TRACKS)

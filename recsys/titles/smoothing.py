@@ -106,6 +106,13 @@ def smoothed_profiles(
     return Profiles(np.array(starts), np.concatenate(songs), np.concatenate(weights))
 
 
+def most_held(holders: npt.NDArray[Any], most: int) -> npt.NDArray[np.int64]:
+    """The places of the songs with most holders, of those with several, ascending; the first among equals."""
+    several = np.flatnonzero(holders > 1)
+    found: npt.NDArray[np.int64] = np.sort(several[np.argsort(-holders[several], kind="stable")[:most]])
+    return found
+
+
 def neighbour_profiles(
     profiles: Profiles,
     vectors: npt.NDArray[np.float32],

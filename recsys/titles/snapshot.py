@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys import __version__
-from recsys.errors import NotReadyError, SourceError
-from recsys.folders import replaced_folder
+from recsys.errors import NotReadyError
+from recsys.folders import Layout, replaced_folder
 from recsys.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
-LAYOUT = 1
-"""Raised when the content of a snapshot changes; one of another layout is refused."""
-
 MANIFEST_FILE = "manifest.json"
+LAYOUT = Layout("snapshot", "recsys titles snapshot", MANIFEST_FILE, 1)
+"""Its number is raised when the content of a snapshot changes; one of another layout is refused."""
+
 TITLES_FILE = "titles.json"
 ARRAYS_FILE = "playlists.npz"
 
@@ -280,7 +280,7 @@ def summary_of(snapshot: TitleSnapshot, folder: Path) -> SnapshotSummary:
 def write_title_snapshot(snapshot: TitleSnapshot, folder: Path) -> None:
     """Write a snapshot into a folder, see `export_title_snapshot`."""
     summary = summary_of(snapshot, folder)
-    manifest = {"layout": LAYOUT} | {
+    manifest = {"layout": LAYOUT.number} | {
         field.name: getattr(summary, field.name) for field in fields(summary) if field.name != "folder"
     }
     with replaced_folder(folder, MANIFEST_FILE) as draft:
@@ -295,18 +295,7 @@ def load_title_snapshot(folder: Path) -> TitleSnapshot:
     Raises:
         SourceError: the folder holds no snapshot, one of another layout, or a damaged one.
     """
-    try:
-        manifest = json.loads((folder / MANIFEST_FILE).read_bytes())
-        layout, content_hash = manifest["layout"], manifest["content_hash"]
-    except OSError:
-        raise SourceError(f"{folder} holds no snapshot: write one with `recsys titles snapshot {folder}`") from None
-    except (ValueError, TypeError, KeyError):
-        raise _damaged(folder, f"{MANIFEST_FILE} cannot be read") from None
-    if layout != LAYOUT:
-        raise SourceError(
-            f"the snapshot in {folder} is of layout {layout}, this version reads {LAYOUT}: write it again with"
-            " `recsys titles snapshot`"
-        )
+    manifest = LAYOUT.read_manifest(folder)
     try:
         titles = json.loads((folder / TITLES_FILE).read_bytes())
         with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
@@ -318,11 +307,7 @@ def load_title_snapshot(folder: Path) -> TitleSnapshot:
             )
     except Exception as error:
         # zipfile, zlib and numpy each have their own errors for a damaged archive.
-        raise _damaged(folder, f"{error}".splitlines()[0] if str(error) else type(error).__name__) from None
-    if snapshot.content_hash != content_hash:
-        raise _damaged(folder, "its content is not what its manifest says")
+        raise LAYOUT.damaged(folder, error) from None
+    if snapshot.content_hash != manifest["content_hash"]:
+        raise LAYOUT.damaged(folder, "its content is not what its manifest says")
     return snapshot
-
-
-def _damaged(folder: Path, reason: str) -> SourceError:
-    return SourceError(f"the snapshot in {folder} is damaged ({reason}): copy it, or write it, again")

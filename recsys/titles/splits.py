@@ -1,7 +1,7 @@
 """Playlists divided into train, validation and test: at random, or at random inside every cluster."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,6 +113,23 @@ def divide(groups: Sequence[Sequence[int]], seed: int, fractions: Fractions = FR
     return divided
 
 
+def store_split(
+    connection: psycopg.Connection,
+    name: str,
+    divided: Sequence[tuple[int, Part]],
+    *,
+    protocol: Protocol,
+    seed: int,
+    config: Mapping[str, object],
+) -> int:
+    """Store the parts of playlists under a name that is free; returns the split's id. The caller commits."""
+    values = {"name": name, "protocol": protocol, "seed": seed, "config": Jsonb(config)}
+    [(number,)] = connection.execute(ADD_SPLIT, values).fetchall()
+    columns = {"split_id": "int8", "playlist_id": "int8", "part": "text"}
+    copy_rows(connection, "playlist_split", columns, ((number, playlist, part) for playlist, part in divided))
+    return int(number)
+
+
 def make_split(
     settings: Settings,
     name: str,
@@ -164,10 +181,7 @@ def make_split(
             unneeded = delete_recommenders(settings, connection, built)
             connection.execute("DELETE FROM split WHERE name = %s", (name,))
             config = {"fractions": fractions} | ({} if clustering is None else {"clustering": clustering})
-            values = {"name": name, "protocol": protocol, "seed": seed, "config": Jsonb(config)}
-            [(number,)] = connection.execute(ADD_SPLIT, values).fetchall()
-            columns = {"split_id": "int8", "playlist_id": "int8", "part": "text"}
-            copy_rows(connection, "playlist_split", columns, ((number, playlist, part) for playlist, part in divided))
+            number = store_split(connection, name, divided, protocol=protocol, seed=seed, config=config)
             [(without_title, without_tracks, playlists)] = connection.execute(LEFT_OUT).fetchall()
             connection.commit()
             remove_folders(unneeded)

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,12 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys import __version__
-from recsys.errors import SourceError
-from recsys.folders import replaced_folder
-
-LAYOUT = 1
-"""Raised when the content of a snapshot changes; one of another layout is refused."""
+from recsys.folders import Layout, replaced_folder
 
 MANIFEST_FILE = "graph.json"
+LAYOUT = Layout("graph", "recsys tracklists prepare", MANIFEST_FILE, 1)
+"""Its number is raised when the content of a snapshot changes; one of another layout is refused."""
+
 ARRAYS_FILE = "graph.npz"
 
 Ids = npt.NDArray[np.int64]
@@ -66,12 +66,12 @@ _IDS = ("songs", "artists", "djs")
 _MATRICES = tuple(field.name for field in fields(GraphSnapshot) if field.name not in _IDS)
 
 
-def content_hash(snapshot: GraphSnapshot) -> str:
-    """A hash of all arrays, 64 hex digits."""
+def _hash_of(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     content = hashlib.sha256()
-    for name, values in _arrays(snapshot).items():
+    for name in sorted(arrays):
+        values = arrays[name]
         content.update(f"{name} {values.shape} ".encode())
-        content.update(np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes())
+        content.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
     return content.hexdigest()
 
 
@@ -87,16 +87,21 @@ def _arrays(snapshot: GraphSnapshot) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
-def write_graph_snapshot(snapshot: GraphSnapshot, facts: GraphFacts, folder: Path) -> None:
+def write_graph_snapshot(snapshot: GraphSnapshot, facts: GraphFacts, folder: Path) -> str:
     """Write a snapshot into a folder, which is there once it is whole; an older one in it is replaced.
+
+    Returns the hash of its content, 64 hex digits, which is kept with the facts.
 
     Raises:
         SourceError: the folder holds something else, or cannot be written.
     """
-    manifest = {"layout": LAYOUT} | {field.name: getattr(facts, field.name) for field in fields(facts)}
+    arrays = _arrays(snapshot)
+    facts = replace(facts, content_hash=_hash_of(arrays))
+    manifest = {"layout": LAYOUT.number} | {field.name: getattr(facts, field.name) for field in fields(facts)}
     with replaced_folder(folder, MANIFEST_FILE) as draft:
-        np.savez_compressed(draft / ARRAYS_FILE, **_arrays(snapshot))  # type: ignore[arg-type]
+        np.savez_compressed(draft / ARRAYS_FILE, **arrays)  # type: ignore[arg-type]
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    return facts.content_hash
 
 
 def load_graph_snapshot(folder: Path) -> tuple[GraphSnapshot, GraphFacts]:
@@ -105,37 +110,24 @@ def load_graph_snapshot(folder: Path) -> tuple[GraphSnapshot, GraphFacts]:
     Raises:
         SourceError: the folder holds no snapshot, one of another layout, or a damaged one.
     """
+    manifest = LAYOUT.read_manifest(folder)
+    del manifest["layout"]
     try:
-        manifest = json.loads((folder / MANIFEST_FILE).read_bytes())
-        layout = manifest.pop("layout")
-        manifest["sizes"] = {name: tuple(both) for name, both in manifest["sizes"].items()}
-    except OSError:
-        raise SourceError(f"{folder} holds no graph: write one with `recsys tracklists prepare {folder}`") from None
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise _damaged(folder, f"{MANIFEST_FILE} cannot be read") from None
-    if layout != LAYOUT:
-        raise SourceError(
-            f"the graph in {folder} is of layout {layout}, this version reads {LAYOUT}: write it again with"
-            " `recsys tracklists prepare`"
-        )
-    try:
-        facts = GraphFacts(**manifest)
+        sizes = {name: tuple(both) for name, both in manifest["sizes"].items()}
+        facts = GraphFacts(**manifest | {"sizes": sizes})
         with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
-            matrices = {
-                name: sparse.csr_matrix(
-                    (stored[f"{name}.values"], stored[f"{name}.places"], stored[f"{name}.starts"]),
-                    shape=tuple(stored[f"{name}.shape"].tolist()),
-                )
-                for name in _MATRICES
-            }
-            snapshot = GraphSnapshot(**{name: stored[name] for name in _IDS}, **matrices)
+            arrays = {name: stored[name] for name in stored.files}
+        matrices = {
+            name: sparse.csr_matrix(
+                (arrays[f"{name}.values"], arrays[f"{name}.places"], arrays[f"{name}.starts"]),
+                shape=tuple(arrays[f"{name}.shape"].tolist()),
+            )
+            for name in _MATRICES
+        }
+        snapshot = GraphSnapshot(**{name: arrays[name] for name in _IDS}, **matrices)
     except Exception as error:
         # zipfile, zlib, numpy and scipy each have their own errors for a damaged archive.
-        raise _damaged(folder, f"{error}".splitlines()[0] if str(error) else type(error).__name__) from None
-    if content_hash(snapshot) != facts.content_hash:
-        raise _damaged(folder, "its content is not what its manifest says")
+        raise LAYOUT.damaged(folder, error) from None
+    if _hash_of(arrays) != facts.content_hash:
+        raise LAYOUT.damaged(folder, "its content is not what its manifest says")
     return snapshot, facts
-
-
-def _damaged(folder: Path, reason: str) -> SourceError:
-    return SourceError(f"the graph in {folder} is damaged ({reason}): copy it, or write it, again")

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from recsys.database import connect, read_integers, require_migrated, translated
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.tracklists.cooccurrence import WINDOW, Matrix, Plays, cooccurrence, heaviest, information, log_scaled
-from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, content_hash, write_graph_snapshot
+from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, write_graph_snapshot
 
 TRACKLISTS_AT_ONCE = 5_000
 """Tracklists that are in memory."""
@@ -38,10 +38,16 @@ SELECT place.number, p.position::bigint, p.song_id
  WHERE p.song_id IS NOT NULL
 """
 
-DJS = """
-SELECT place.number, d.dj_id
-  FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
-  JOIN tracklist_dj AS d ON d.tracklist_id = place.id
+SONGS = """
+SELECT DISTINCT p.song_id FROM tracklist_track AS p
+ WHERE p.tracklist_id = ANY(%(tracklists)s::bigint[]) AND p.song_id IS NOT NULL
+"""
+
+DJ_PLAYS = """
+SELECT d.dj_id, p.song_id, count(*)
+  FROM tracklist_dj AS d JOIN tracklist_track AS p USING (tracklist_id)
+ WHERE d.tracklist_id = ANY(%(tracklists)s::bigint[]) AND p.song_id = ANY(%(songs)s::bigint[])
+ GROUP BY d.dj_id, p.song_id
 """
 
 CREDITS = """
@@ -91,7 +97,7 @@ def prepare_graph(
 ) -> GraphSummary:
     """Write the graphs of songs, artists and DJs into a folder; an older snapshot in it is replaced.
 
-    The tracklists are read twice, some at a time: for what they say of each song, and for its pairs.
+    The plays are read twice, some tracklists at a time: for what they say of each song, and for its pairs.
 
     Args:
         settings: where the database is.
@@ -113,7 +119,7 @@ def prepare_graph(
             when = "" if before is None else f" before {before}"
             raise NotReadyError(f"there are no tracklists{when}: load some with `recsys ingest`")
         snapshot, sizes = _Reading(connection, tracklists, options, progress).snapshot()
-    asked = json.dumps([TRACKLISTS, PLAYS, DJS, CREDITS, str(before), asdict(options)])
+    asked = json.dumps([TRACKLISTS, SONGS, PLAYS, DJ_PLAYS, CREDITS, str(before), asdict(options)])
     facts = GraphFacts(
         query_hash=hashlib.sha256(asked.encode()).hexdigest(),
         before=None if before is None else before.isoformat(),
@@ -122,9 +128,8 @@ def prepare_graph(
         sizes=sizes,
     )
     progress("writing", 0, 0)
-    facts = replace(facts, content_hash=content_hash(snapshot))
-    write_graph_snapshot(snapshot, facts, folder)
-    return GraphSummary(folder, facts.content_hash, facts.query_hash, facts.before, facts.tracklists, sizes)
+    written = write_graph_snapshot(snapshot, facts, folder)
+    return GraphSummary(folder, written, facts.query_hash, facts.before, facts.tracklists, sizes)
 
 
 class _Reading:
@@ -179,23 +184,16 @@ class _Reading:
         sizes["songs of DJs"] = (plays.nnz, clicks.nnz)
         return snapshot, sizes
 
-    def _blocks(self, step: str) -> Iterator[list[int]]:
-        for first in range(0, len(self._tracklists), TRACKLISTS_AT_ONCE):
-            self._progress(step, first, len(self._tracklists))
-            yield self._tracklists[first : first + TRACKLISTS_AT_ONCE]
-
-    def _read(self, block: list[int]) -> list[npt.NDArray[np.int64]]:
-        return read_integers(self._connection, PLAYS, {"tracklists": block}, columns=3)
-
     def _song_ids(self) -> npt.NDArray[np.int64]:
-        ids = np.empty(0, dtype=np.int64)
-        for block in self._blocks("reading songs"):
-            ids = np.union1d(ids, self._read(block)[2])
-        return ids
+        self._progress("reading songs", 0, 0)
+        [songs] = read_integers(self._connection, SONGS, {"tracklists": self._tracklists}, columns=1)
+        return np.sort(songs)
 
     def _plays(self, songs: npt.NDArray[np.int64], step: str) -> Iterator[Plays]:
-        for block in self._blocks(step):
-            tracklist, position, song = self._read(block)
+        for first in range(0, len(self._tracklists), TRACKLISTS_AT_ONCE):
+            self._progress(step, first, len(self._tracklists))
+            block = self._tracklists[first : first + TRACKLISTS_AT_ONCE]
+            tracklist, position, song = read_integers(self._connection, PLAYS, {"tracklists": block}, columns=3)
             order = np.lexsort((position, tracklist))
             yield Plays(tracklist[order], position[order], np.searchsorted(songs, song[order]))
 
@@ -212,20 +210,11 @@ class _Reading:
 
     def _dj_plays(self, songs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Matrix]:
         """The DJs who played one of the songs, and how often they played each."""
-        found: list[npt.NDArray[np.int64]] = []
-        for block in self._blocks("reading DJs"):
-            tracklist, _, song = self._read(block)
-            is_kept = np.isin(song, songs)
-            of, dj = read_integers(self._connection, DJS, {"tracklists": block}, columns=2)
-            shape = (len(block) + 1, len(songs))
-            places = np.searchsorted(songs, song[is_kept])
-            held = sparse.coo_matrix((np.ones(len(places)), (tracklist[is_kept], places)), shape=shape).tocsr()
-            entries = held[of].tocoo()
-            found.append(np.stack([dj[entries.row], entries.col, entries.data.astype(np.int64)]))
-        dj, song, count = np.concatenate(found, axis=1)
+        asked = {"tracklists": self._tracklists, "songs": songs.tolist()}
+        dj, song, count = read_integers(self._connection, DJ_PLAYS, asked, columns=3)
         djs, row = np.unique(dj, return_inverse=True)
-        plays = sparse.coo_matrix((count.astype(np.float64), (row, song)), shape=(len(djs), len(songs)))
-        return djs, plays.tocsr()
+        places = (row, np.searchsorted(songs, song))
+        return djs, sparse.coo_matrix((count.astype(np.float64), places), shape=(len(djs), len(songs))).tocsr()
 
 
 def _clicks(plays: Matrix, least: int) -> Matrix:

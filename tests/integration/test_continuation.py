@@ -37,7 +37,7 @@ from recsys.titles.challenge import (
 )
 from recsys.titles.challenge_categories import CATEGORIES, make_category, read_held_out
 from recsys.titles.continuation import Continuation, continue_playlist
-from recsys.titles.entries import read_entries
+from recsys.titles.entries import read_credits, read_entries
 from recsys.titles.profiles import build_named, build_profiles
 
 ENCODER, CURRENT, OF_SPLIT = 1, 2, 3
@@ -146,7 +146,7 @@ def add_models(connection: psycopg.Connection) -> None:
         config = Jsonb({"encoder": ENCODER, "split": split})
         connection.execute(add, (model, "title-recommender", str(model), config, split is None))
         entries = read_entries(connection, split)
-        build_named(connection, model, entries)
+        build_named(connection, model, entries, *read_credits(connection, entries))
         build_profiles(connection, model, entries)
 
 

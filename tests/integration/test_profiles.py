@@ -61,7 +61,7 @@ def add_vectors(connection: psycopg.Connection, model: int) -> None:
 def build(connection: psycopg.Connection, model: int, split: int | None = None, smoothing: Smoothing = DEFAULT) -> int:
     """Build all that votes in a recommender; how many titles do."""
     entries = read_entries(connection, split)
-    build_named(connection, model, entries)
+    build_named(connection, model, entries, *read_credits(connection, entries))
     return build_profiles(connection, model, entries, smoothing=smoothing)
 
 
@@ -252,10 +252,10 @@ def test_names_are_built_anew_for_one_recommender_and_seen_once_its_titles_are(
     load(settings, tmp_path, [playlist(2, "song c", [song("a"), song("c")]), playlist(3, "gym", [song("c")])])
     with connect(settings) as other:
         entries = read_entries(other)
-        build_named(other, 1, entries)
+        build_named(other, 1, entries, *read_credits(other, entries))
         other.rollback()
         assert [everything(other, model) for model in (1, 2)] == before
-        build_named(other, 1, entries)
+        build_named(other, 1, entries, *read_credits(other, entries))
         assert [everything(connection, model) for model in (1, 2)] == before
         build_profiles(other, 1, entries, smoothing=OWN)
     assert everything(connection, 2) == before[1]

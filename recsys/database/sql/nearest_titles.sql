@@ -1,9 +1,9 @@
 -- The titles nearest to a unit vector by cosine, best first, among those that vote in a recommender; ties by id.
 --
--- Compared are the vectors of `vectors_of`. Up to 5,000 titles every vector is compared. Above that their HNSW index answers, with ef_search well over the
--- rows wanted (at pgvector's default of 40 at most 40 rows come back), going on until enough of the titles found vote;
--- should it bring fewer rows than asked for, every vector is compared after all. A partial index cannot serve a
--- parameter, so the statement is planned with the id of whose vectors they are.
+-- Compared are the vectors of `vectors_of`. Up to 5,000 titles every vector is compared. Above that their HNSW index
+-- answers, with ef_search well over the rows wanted (at pgvector's default of 40 at most 40 rows come back), going on
+-- until enough of the titles found vote; should it bring fewer rows than asked for, every vector is compared after all. A
+-- partial index cannot serve a parameter, so the statement is planned with the id of whose vectors they are.
 CREATE OR REPLACE FUNCTION nearest_titles(query vector, k integer DEFAULT 50, model bigint DEFAULT NULL)
 RETURNS TABLE (title_id bigint, similarity real)
 LANGUAGE plpgsql STABLE ROWS 100

@@ -1,5 +1,5 @@
--- Who votes for a query vector, by `kind`: the artists or songs that `title_text` names where it is given, what was learned of the
--- nearest title, and the nearest titles. `share` is a voter's part of all votes. See `voters` for the weights.
+-- Who votes for a query vector, by `kind`: the artists or songs that `title_text` names where it is given, what was learned
+-- of the nearest title, and the nearest titles. `share` is a voter's part of all votes. See `voters` for the weights.
 CREATE OR REPLACE FUNCTION title_voters(
   query vector, titles integer DEFAULT NULL, temperature real DEFAULT NULL, smoothing real DEFAULT NULL,
   model bigint DEFAULT NULL, title_text text DEFAULT NULL

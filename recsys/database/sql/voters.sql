@@ -26,7 +26,7 @@ DECLARE
   k integer := coalesce(titles, (fitted ->> 'titles')::integer);
   t double precision := coalesce(temperature, (fitted ->> 'temperature')::double precision);
   b double precision := coalesce(smoothing, (fitted ->> 'smoothing')::double precision);
-  l double precision := coalesce((fitted ->> 'learned')::double precision, 0);
+  l double precision := (fitted ->> 'learned')::double precision;
   h double precision := coalesce(heard, (fitted ->> 'heard')::double precision);
   is_known boolean := EXISTS (SELECT FROM title AS n JOIN title_profile AS p ON p.title_id = n.id
                                WHERE n.name = normal_title(title) AND p.model_id = voters.model);
