@@ -316,7 +316,10 @@ class ArtistProfile(Table):
     """What a title that names an artist votes for: tracks with weights that sum to at most 1, heaviest first."""
 
     __tablename__ = "artist_profile"
-    __table_args__ = (Index(None, "model_id", "key"),)
+    __table_args__ = (
+        Index(None, "model_id", "key"),
+        Index("artist_profile_key_trgm_idx", "key", postgresql_using="gin", postgresql_ops={"key": "gin_trgm_ops"}),
+    )
 
     model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
     artist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -337,7 +340,10 @@ class SongProfile(Table):
     """
 
     __tablename__ = "song_profile"
-    __table_args__ = (Index(None, "model_id", "key"),)
+    __table_args__ = (
+        Index(None, "model_id", "key"),
+        Index("song_profile_key_trgm_idx", "key", postgresql_using="gin", postgresql_ops={"key": "gin_trgm_ops"}),
+    )
 
     model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
     song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
