@@ -17,13 +17,16 @@ from pathlib import Path
 
 
 def check_names(wheel: Path) -> None:
-    """Every file lies under `recsys/` or is the wheel's own metadata; SQL and migrations are there."""
+    """Every file lies under `recsys/` or is the wheel's own metadata; all modules, SQL and migrations are there."""
     with zipfile.ZipFile(wheel) as archive:
         files = archive.namelist()
     strangers = [name for name in files if not name.startswith("recsys/") and ".dist-info/" not in name]
     if strangers:
         sys.exit(f"the wheel owns more than the name recsys: {', '.join(strangers[:5])}")
-    for needed in ("recsys/py.typed", "recsys/database/sql/vote.sql", "recsys/cli/app.py", "recsys/migrations/env.py"):
+    checkout = Path(__file__).parent.parent
+    modules = [file.relative_to(checkout).as_posix() for file in (checkout / "recsys").rglob("*.py")]
+    data = ("recsys/py.typed", "recsys/database/sql/vote.sql", "recsys/cli/app.py", "recsys/migrations/env.py")
+    for needed in (*modules, *data):
         if needed not in files:
             sys.exit(f"the wheel lacks {needed}")
 

@@ -357,6 +357,51 @@ class SongProfile(Table):
     weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))
 
 
+class SongEmbedding(Table):
+    """A song's unit vectors under one graph model: near DJs who play it, and near songs that it goes with."""
+
+    __tablename__ = "song_embedding"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    embedding: Mapped[Any] = mapped_column(VECTOR)
+    """In the space of the DJs' vectors."""
+    likeness: Mapped[Any] = mapped_column(VECTOR)
+
+
+class ArtistEmbedding(Table):
+    """An artist's unit vector under one graph model."""
+
+    __tablename__ = "artist_embedding"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    artist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    embedding: Mapped[Any] = mapped_column(VECTOR)
+
+
+class DjEmbedding(Table):
+    """A DJ's unit vector under one graph model."""
+
+    __tablename__ = "dj_embedding"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    dj_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    embedding: Mapped[Any] = mapped_column(VECTOR)
+
+
+class DjForecast(Table):
+    """The songs that a DJ is expected to play, with scores, best first; known ones and new ones in one order."""
+
+    __tablename__ = "dj_forecast"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    dj_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    song_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    scores: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    is_known: Mapped[list[bool]] = mapped_column(ARRAY(Boolean))
+    """Whether the DJ played the song before."""
+
+
 class Split(Table):
     """Playlists divided into train, validation and test, seeded."""
 

@@ -15,10 +15,12 @@ from recsys import __version__
 from recsys.folders import Layout, replaced_folder
 
 MANIFEST_FILE = "graph.json"
-LAYOUT = Layout("graph", "recsys tracklists prepare", MANIFEST_FILE, 1)
+LAYOUT = Layout("graph", "recsys tracklists prepare", MANIFEST_FILE, 2)
 """Its number is raised when the content of a snapshot changes; one of another layout is refused."""
 
 ARRAYS_FILE = "graph.npz"
+
+NO_DATE = -(2**31)
 
 Ids = npt.NDArray[np.int64]
 Matrix = Any
@@ -27,11 +29,17 @@ Matrix = Any
 
 @dataclass(frozen=True)
 class GraphSnapshot:
-    """Songs, artists and DJs by their ids in the database, and the matrices between them."""
+    """Songs, artists and DJs by their ids in the database, what was played when, and the matrices between them."""
 
     songs: Ids
     artists: Ids
     djs: Ids
+    days: Ids
+    """Days from 1970-01-01 to a tracklist's date; `NO_DATE` where it has none."""
+    lists: Matrix
+    """How often a tracklist holds a song, tracklists in the order in which they are read."""
+    dj_lists: Matrix
+    """1 where a tracklist is a DJ's."""
     song_song: Matrix
     """Co-occurrence in tracklists, thresholded and scaled; symmetric, as is `artist_artist`."""
     song_artist: Matrix
@@ -39,12 +47,15 @@ class GraphSnapshot:
     artist_artist: Matrix
     credits: Matrix
     """How far a song is by an artist; rows have sum 1, or 0 where nobody is credited."""
-    plays: Matrix
-    """How often a DJ played a song."""
     clicks: Matrix
     """log(plays) of songs that a DJ played more than once; rows of DJs with few such songs are empty."""
     dj_dj: Matrix
     """Cosine of the DJs' binary click rows, without a diagonal."""
+
+    @property
+    def plays(self) -> Matrix:
+        """How often a DJ played a song, (DJs, songs)."""
+        return (self.dj_lists @ self.lists).tocsr()
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,8 @@ class GraphFacts:
     """Where a snapshot comes from: what was asked of the database, and how much was there before it was cut."""
 
     query_hash: str
+    names_hash: str
+    """Hash of the songs' and DJs' keys by their ids: a snapshot of another database is told by it."""
     before: str | None
     """Tracklists of this date and later, and those without a date, are left out."""
     options: dict[str, float]
@@ -62,7 +75,7 @@ class GraphFacts:
     code_version: str = __version__
 
 
-_IDS = ("songs", "artists", "djs")
+_IDS = ("songs", "artists", "djs", "days")
 _MATRICES = tuple(field.name for field in fields(GraphSnapshot) if field.name not in _IDS)
 
 

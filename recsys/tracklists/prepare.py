@@ -3,7 +3,7 @@
 import datetime
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,14 @@ from recsys.database import connect, read_integers, require_migrated, translated
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.tracklists.cooccurrence import WINDOW, Matrix, Plays, cooccurrence, heaviest, information, log_scaled
-from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, write_graph_snapshot
+from recsys.tracklists.graph_snapshot import NO_DATE, GraphFacts, GraphSnapshot, write_graph_snapshot
 
 TRACKLISTS_AT_ONCE = 5_000
 """Tracklists that are in memory."""
 
 # In an order that does not depend on how the rows came into the database.
 TRACKLISTS = """
-SELECT t.id
+SELECT t.id, coalesce(t.played_on - date '1970-01-01', %(no_date)s)::bigint
   FROM tracklist AS t JOIN source AS s ON s.id = t.source_id
  WHERE %(before)s::date IS NULL OR t.played_on < %(before)s
  ORDER BY s.name COLLATE "C", t.external_id COLLATE "C"
@@ -43,15 +43,22 @@ SELECT DISTINCT p.song_id FROM tracklist_track AS p
  WHERE p.tracklist_id = ANY(%(tracklists)s::bigint[]) AND p.song_id IS NOT NULL
 """
 
-DJ_PLAYS = """
-SELECT d.dj_id, p.song_id, count(*)
-  FROM tracklist_dj AS d JOIN tracklist_track AS p USING (tracklist_id)
- WHERE d.tracklist_id = ANY(%(tracklists)s::bigint[]) AND p.song_id = ANY(%(songs)s::bigint[])
- GROUP BY d.dj_id, p.song_id
+DJS = """
+SELECT d.dj_id, place.number
+  FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
+  JOIN tracklist_dj AS d ON d.tracklist_id = place.id
+ GROUP BY d.dj_id, place.number
 """
 
 CREDITS = """
 SELECT song_id, artist_id, weight::float8 FROM song_artist WHERE song_id = ANY(%s) ORDER BY song_id, artist_id, role
+"""
+
+NAMES = """
+SELECT md5(coalesce(string_agg(named.key, E'\n' ORDER BY named.part, named.id), ''))
+  FROM (SELECT 1 AS part, s.id, s.key FROM song AS s WHERE s.id = ANY(%(songs)s)
+         UNION ALL
+        SELECT 2, d.id, d.key FROM dj AS d WHERE d.id = ANY(%(djs)s)) AS named
 """
 
 
@@ -114,14 +121,16 @@ def prepare_graph(
         require_migrated(connection)
         connection.commit()
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        tracklists = [row[0] for row in connection.execute(TRACKLISTS, {"before": before})]
-        if not tracklists:
+        tracklists, days = read_integers(connection, TRACKLISTS, {"before": before, "no_date": NO_DATE}, columns=2)
+        if not len(tracklists):
             when = "" if before is None else f" before {before}"
             raise NotReadyError(f"there are no tracklists{when}: load some with `recsys ingest`")
-        snapshot, sizes = _Reading(connection, tracklists, options, progress).snapshot()
-    asked = json.dumps([TRACKLISTS, SONGS, PLAYS, DJ_PLAYS, CREDITS, str(before), asdict(options)])
+        snapshot, sizes = _Reading(connection, tracklists.tolist(), days, options, progress).snapshot()
+        names = names_hash(connection, snapshot.songs, snapshot.djs)
+    asked = json.dumps([TRACKLISTS, SONGS, PLAYS, DJS, CREDITS, str(before), asdict(options)])
     facts = GraphFacts(
         query_hash=hashlib.sha256(asked.encode()).hexdigest(),
+        names_hash=names,
         before=None if before is None else before.isoformat(),
         options=asdict(options),
         tracklists=len(tracklists),
@@ -132,12 +141,24 @@ def prepare_graph(
     return GraphSummary(folder, written, facts.query_hash, facts.before, facts.tracklists, sizes)
 
 
+def names_hash(connection: psycopg.Connection, songs: npt.NDArray[np.int64], djs: npt.NDArray[np.int64]) -> str:
+    """A hash of the keys of songs and DJs in the order of their ids, 32 hex digits."""
+    row = connection.execute(NAMES, {"songs": songs.tolist(), "djs": djs.tolist()}).fetchone()
+    return str(row[0]) if row else ""
+
+
 class _Reading:
     def __init__(
-        self, connection: psycopg.Connection, tracklists: list[int], options: GraphOptions, progress: Progress
+        self,
+        connection: psycopg.Connection,
+        tracklists: list[int],
+        days: npt.NDArray[np.int64],
+        options: GraphOptions,
+        progress: Progress,
     ) -> None:
         self._connection = connection
         self._tracklists = tracklists
+        self._days = days
         self._options = options
         self._progress = progress
 
@@ -151,10 +172,14 @@ class _Reading:
                 f"the tracklists say too little of every song: none has information {options.least_information:g},"
                 " see --least-information"
             )
-        together = cooccurrence(self._plays(songs, "counting pairs"), kept, len(songs), options.window)
+        lists = _Lists(len(self._tracklists), len(songs), kept)
+        together = cooccurrence(lists.noted(self._plays(songs, "counting pairs")), kept, len(songs), options.window)
         self._progress("cutting the graphs", 0, 0)
         artists, credited = self._credits(songs[kept])
-        djs, plays = self._dj_plays(songs[kept])
+        djs, dj_lists = self._dj_lists()
+        plays = (dj_lists @ lists.matrix).tocsr()
+        has_played = np.diff(plays.indptr) > 0
+        djs, dj_lists, plays = djs[has_played], dj_lists[has_played], plays[has_played]
         beside = (together @ credited).tocsr()
         artist_artist = _without_diagonal((credited.T @ beside).tocsr())
         sizes = {"songs": (len(songs), len(kept))}
@@ -172,11 +197,13 @@ class _Reading:
             songs=songs[kept],
             artists=artists,
             djs=djs,
+            days=self._days,
+            lists=lists.matrix.astype(np.float32),
+            dj_lists=dj_lists.astype(np.float32),
             song_song=log_scaled(cut["song-song"], options.song_scale).astype(np.float32),
             song_artist=log_scaled(cut["song-artist"]).astype(np.float32),
             artist_artist=log_scaled(cut["artist-artist"]).astype(np.float32),
             credits=credited.astype(np.float32),
-            plays=plays.astype(np.float32),
             clicks=clicks.astype(np.float32),
             dj_dj=_cosines(clicks).astype(np.float32),
         )
@@ -195,7 +222,7 @@ class _Reading:
             block = self._tracklists[first : first + TRACKLISTS_AT_ONCE]
             tracklist, position, song = read_integers(self._connection, PLAYS, {"tracklists": block}, columns=3)
             order = np.lexsort((position, tracklist))
-            yield Plays(tracklist[order], position[order], np.searchsorted(songs, song[order]))
+            yield Plays(first + tracklist[order] - 1, position[order], np.searchsorted(songs, song[order]))
 
     def _credits(self, songs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Matrix]:
         """The songs' artists, and how far each song is by each of them."""
@@ -208,13 +235,35 @@ class _Reading:
         sums = np.asarray(credited.sum(axis=1)).ravel()
         return artists, (sparse.diags(1 / np.where(sums > 0, sums, 1)) @ credited).tocsr()
 
-    def _dj_plays(self, songs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Matrix]:
-        """The DJs who played one of the songs, and how often they played each."""
-        asked = {"tracklists": self._tracklists, "songs": songs.tolist()}
-        dj, song, count = read_integers(self._connection, DJ_PLAYS, asked, columns=3)
+    def _dj_lists(self) -> tuple[npt.NDArray[np.int64], Matrix]:
+        """The DJs, and which tracklists are theirs."""
+        dj, tracklist = read_integers(self._connection, DJS, {"tracklists": self._tracklists}, columns=2)
         djs, row = np.unique(dj, return_inverse=True)
-        places = (row, np.searchsorted(songs, song))
-        return djs, sparse.coo_matrix((count.astype(np.float64), places), shape=(len(djs), len(songs))).tocsr()
+        shape = (len(djs), len(self._tracklists))
+        return djs, sparse.coo_matrix((np.ones(len(row)), (row, tracklist - 1)), shape=shape).tocsr()
+
+
+class _Lists:
+    """What tracklists hold of the kept songs, noted while their plays go by."""
+
+    def __init__(self, tracklists: int, songs: int, kept: npt.NDArray[np.int64]) -> None:
+        self._shape = (tracklists, len(kept))
+        self._column_of = np.full(songs, -1)
+        self._column_of[kept] = np.arange(len(kept))
+        self._places: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+
+    def noted(self, batches: Iterable[Plays]) -> Iterator[Plays]:
+        """The same plays, once they are noted."""
+        for plays in batches:
+            column = self._column_of[plays.songs]
+            self._places.append((plays.tracklists[column >= 0], column[column >= 0]))
+            yield plays
+
+    @property
+    def matrix(self) -> Matrix:
+        """How often each tracklist holds each kept song, (tracklists, kept songs)."""
+        rows, columns = (np.concatenate(parts) for parts in zip(*self._places, strict=True))
+        return sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), shape=self._shape).tocsr()
 
 
 def _clicks(plays: Matrix, least: int) -> Matrix:

@@ -244,11 +244,15 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     connection.execute("INSERT INTO song_profile VALUES (1, 1, 'up', 1, 1, '{1}', '{1}')")
     connection.execute("INSERT INTO learned_profile VALUES (1, 1, '{1}', '{1}')")
     full = objects(database, "recsys")
+    downgrade(settings, "0004")
+    graph = ("song_embedding", "artist_embedding", "dj_embedding", "dj_forecast")
+    before_graphs = objects(database, "recsys")
+    assert set(full) - set(before_graphs) == {("relation", name + end) for name in graph for end in ("", "_pkey")}
     downgrade(settings, "0003")
     assert revision(connection) == "0003"
-    with pytest.raises(NotMigratedError, match="is at revision 0003, this version needs 0004: run `recsys db upgrade`"):
+    with pytest.raises(NotMigratedError, match="is at revision 0003, this version needs 0005: run `recsys db upgrade`"):
         require_migrated(connection)
-    assert set(full) - set(objects(database, "recsys")) == {
+    assert set(before_graphs) - set(objects(database, "recsys")) == {
         ("relation", name)
         for name in (
             *("learned_profile", "learned_profile_pkey", "song_profile", "song_profile_pkey"),
