@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 export RECSYS_HOME ?= $(CURDIR)/.demo
 DEMO_TITLE ?= late night drum and bass
 DEMO_TRACK ?= Digital - Deadline
+DEMO_DJ ?= Adam Beyer
 
 .PHONY: demo test lint install install-test clean
 
@@ -32,6 +33,10 @@ demo: install
 	$(BIN)/recsys titles embed
 	$(BIN)/recsys recommend "$(DEMO_TITLE)" --explain
 	$(BIN)/recsys similar track "$(DEMO_TRACK)"
+	$(BIN)/recsys tracklists prepare $(RECSYS_HOME)/graphs
+	$(BIN)/recsys tracklists train --snapshot $(RECSYS_HOME)/graphs --output $(RECSYS_HOME)/trained
+	$(BIN)/recsys model import $(RECSYS_HOME)/trained --name demo
+	$(BIN)/recsys recommend --dj "$(DEMO_DJ)" --new
 	@echo
 	@echo "Ask for more:  export RECSYS_HOME=$(RECSYS_HOME)"
 	@echo "               $(BIN)/recsys recommend \"sunset deep house\" --max-per-artist 1"

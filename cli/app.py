@@ -8,7 +8,7 @@ import typer
 from recsys import __version__
 from recsys.errors import RecsysError
 
-from . import answer, db, doctor, evaluate, ingest, models, output, titles, tracklists
+from . import db, doctor, evaluate, ingest, models, output, recommend, similar, titles, tracklists
 
 app = typer.Typer(
     name="recsys",
@@ -21,8 +21,8 @@ app.add_typer(db.app, name="db")
 app.command("ingest")(ingest.ingest)
 app.add_typer(titles.app, name="titles")
 app.add_typer(tracklists.app, name="tracklists")
-app.command("recommend")(answer.recommend)
-app.add_typer(answer.similar, name="similar")
+app.command("recommend")(recommend.recommend)
+app.add_typer(similar.app, name="similar")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="model")
 app.command("doctor")(doctor.doctor)
@@ -38,7 +38,7 @@ def _print_version(is_wanted: bool) -> None:
 def root(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """A recommender that lives in Postgres: a playlist from nothing but its title."""
+    """A recommender that lives in Postgres: playlists from their titles, and what DJs will play."""
 
 
 INTERRUPTED = 130

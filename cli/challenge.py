@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from . import output
-from .answer import AS_OF, split_as_of
+from .lists import AS_OF, split_as_of
 
 if TYPE_CHECKING:
     from recsys.evaluation.challenge import CategoryResult

@@ -1,4 +1,4 @@
-"""`recsys model`: trained encoders that are brought home, and what there is."""
+"""`recsys model`: trained encoders and recommenders that are brought home, and what there is."""
 
 from pathlib import Path
 from typing import Any
@@ -7,22 +7,31 @@ import typer
 
 from . import output
 
+RECOMMENDER_FILE = "recommender.json"
+"""A folder that holds it is a tracklist recommender's; its name is known here so that numpy need not be imported."""
+
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
 
 @app.command("import")
 def import_(
-    folder: Path = typer.Argument(metavar="DIR", help="What `recsys titles finetune` wrote."),
+    folder: Path = typer.Argument(
+        metavar="DIR", help="What `titles finetune` or `tracklists train` wrote."
+    ),
     name: str = typer.Option(None, metavar="NAME", help="What to call it; the folder's name by default."),
     as_json: bool = output.JSON,
 ) -> None:
-    """Check a trained encoder and take it up.
+    """Check a trained encoder or tracklist recommender and take it up.
 
-    It is copied, exported to ONNX and registered; the same one twice is one model.
+    It is copied and registered; the same one twice is one model. An encoder is exported to ONNX; a tracklist
+    recommender fills its tables and answers from then on.
     """
     from recsys.config import load_settings
     from recsys.titles.trained import import_model
 
+    if (folder / RECOMMENDER_FILE).exists():
+        _import_recommender(folder, name, as_json=as_json)
+        return
     summary = import_model(load_settings(), folder, name=name, progress=output.note)
     if as_json:
         output.print_json([summary])
@@ -34,6 +43,25 @@ def import_(
         ]
         output.print_table(output.table(("imported", "left"), ("", "left")), rows)
     output.note(f"next: recsys titles embed --encoder {summary.name}")
+
+
+def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> None:
+    from recsys.config import load_settings
+    from recsys.tracklists.imported import import_recommender
+
+    with output.steps("model") as show:
+        summary = import_recommender(load_settings(), folder, name=name, progress=show)
+    if as_json:
+        output.print_json([summary])
+        return
+    counts = (("songs", summary.songs), ("artists", summary.artists), ("DJs", summary.djs))
+    rows = [
+        ("model", f"{summary.name} (model {summary.model_id}), {summary.model}"),
+        ("tracklists", f"before {summary.before}" if summary.before else "all"),
+        *((noun, output.number(count)) for noun, count in counts),
+    ]
+    output.print_table(output.table(("imported", "left"), ("", "left")), rows)
+    output.note('next: recsys recommend --dj NAME, or recsys recommend --like "Artist - Title"')
 
 
 @app.command("list")

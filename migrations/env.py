@@ -10,7 +10,7 @@ from recsys.database.tables import Table
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
     """Leave out Alembic's own table, and the vector indexes, which are made per model once its rows are loaded."""
     if kind == "index":
-        return "_embedding_hnsw_" not in str(name)
+        return "_hnsw_" not in str(name)
     return not (kind == "table" and name == "alembic_version")
 
 

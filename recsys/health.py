@@ -30,6 +30,15 @@ SELECT m.id, m.name, m.folder,
 """
 
 
+FORETOLD = """
+SELECT m.id, m.name, m.folder, (SELECT count(*) FROM dj_forecast AS f WHERE f.model_id = m.id)
+  FROM model AS m WHERE m.kind = 'tracklist-recommender' AND m.is_current
+"""
+
+MANY_TRACKLISTS = 1_000
+"""From so many on there is something to learn of them."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at; `mend` is what to run where it is not good."""
@@ -62,6 +71,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
         yield Finding("schema", "good", settings.db_schema)
         yield from _catalogue(connection)
         yield from _titles(connection)
+        yield from _tracklists(connection)
 
 
 def _packages() -> Iterator[Finding]:
@@ -124,3 +134,21 @@ def _titles(connection: psycopg.Connection) -> Iterator[Finding]:
         yield Finding("title encoder", "open", f"{found}, profiles older than the last load", "recsys titles embed")
     else:
         yield Finding("title encoder", "good", found)
+
+
+def _tracklists(connection: psycopg.Connection) -> Iterator[Finding]:
+    row = connection.execute(FORETOLD).fetchone()
+    if row is None:
+        enough = "SELECT count(*) >= %s FROM (SELECT FROM tracklist LIMIT %s) AS some"
+        [(is_worth,)] = connection.execute(enough, (MANY_TRACKLISTS, MANY_TRACKLISTS)).fetchall()
+        if is_worth:
+            mend = "recsys tracklists prepare GRAPHS, then recsys tracklists train"
+            yield Finding("tracklist recommender", "open", "none is trained", mend)
+        return
+    model_id, name, folder, djs = row
+    if Path(folder).is_dir():
+        yield Finding("tracklist recommender", "good", f"{name} (model {model_id}), {djs:,} DJs")
+    else:
+        yield Finding(
+            "tracklist recommender", "bad", f"the files of {name} are gone: {folder}", "recsys model import DIR"
+        )

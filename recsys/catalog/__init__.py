@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from recsys.catalog.find import NamedSong, SimilarTrack, find_artist, find_song, similar_tracks
+from recsys.catalog.find import NamedDj, NamedSong, SimilarTrack, find_artist, find_dj, find_song, similar_tracks
 from recsys.catalog.listed import ListedTrack
 
 if TYPE_CHECKING:
@@ -15,9 +15,11 @@ __all__ = [
     "Counts",
     "IngestSummary",
     "ListedTrack",
+    "NamedDj",
     "NamedSong",
     "SimilarTrack",
     "find_artist",
+    "find_dj",
     "find_song",
     "finish_load",
     "ingest",

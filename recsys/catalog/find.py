@@ -24,6 +24,16 @@ SAME_TITLE = f"""{NAMED} LEFT JOIN song_stats AS h ON h.song_id = s.id
 ALIKE = f"""{NAMED}
  ORDER BY similarity(concat_ws(' ', s.artist, s.title, s.version), %s) DESC, s.id LIMIT 3"""
 
+ALIKE_DJS = """
+SELECT d.id, d.name, similarity(d.name, %(name)s) AS likeness
+  FROM dj AS d WHERE d.name %% %(name)s ORDER BY likeness DESC, d.id LIMIT 5
+"""
+
+CLEARLY_MEANT = 0.6
+"""Share of trigrams from which on a misspelt name is taken for a DJ's .."""
+CLEARLY_AHEAD = 0.15
+""".. if it is so far ahead of the next one's."""
+
 SIMILAR_TRACKS = """
 SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score, playlists, tracklists
   FROM similar_tracks(%s, %s)
@@ -44,8 +54,18 @@ class NamedSong:
         return f"{self.artist} - {self.title}{version}" if self.artist else f"{self.title}{version}"
 
 
-def find_song(connection: psycopg.Connection, text: str) -> NamedSong:
+@dataclass(frozen=True)
+class NamedDj:
+    """A DJ by id, as he is shown."""
+
+    id: int
+    name: str
+
+
+def find_song(connection: psycopg.Connection, text: str, *, nearest: bool = True) -> NamedSong:
     """The song that a URI, an open.spotify.com link, "Artist - Title" or a title alone means.
+
+    Looking for the nearest ones reads all songs; a list of songs does without.
 
     Raises:
         UnknownNameError: there is none, or a title alone names several; the message lists the nearest ones.
@@ -66,9 +86,9 @@ def find_song(connection: psycopg.Connection, text: str) -> NamedSong:
             return same[0]
         if same:
             raise UnknownNameError(f"several songs are called {text!r}, name one: {_listing(same)}")
-        alike = cursor.execute(ALIKE, (text,)).fetchall()
-    nearest = f"; the nearest are: {_listing(alike)}" if alike else ""
-    raise UnknownNameError(f"no song is called {text!r}{nearest}")
+        alike = cursor.execute(ALIKE, (text,)).fetchall() if nearest else []
+    listed = f"; the nearest are: {_listing(alike)}" if alike else ""
+    raise UnknownNameError(f"no song is called {text!r}{listed}")
 
 
 def _listing(songs: Sequence[NamedSong]) -> str:
@@ -88,6 +108,25 @@ def find_artist(connection: psycopg.Connection, name: str) -> int:
     alike = connection.execute("SELECT name FROM artist ORDER BY similarity(name, %s) DESC, id LIMIT 3", (name,))
     nearest = ", ".join(f'"{alike_name}"' for (alike_name,) in alike)
     raise UnknownNameError(f"no artist is called {name!r}" + (f"; the nearest are: {nearest}" if nearest else ""))
+
+
+def find_dj(connection: psycopg.Connection, name: str) -> NamedDj:
+    """The DJ of a name, also a misspelt one that is clearly nearest to one DJ's.
+
+    Raises:
+        UnknownNameError: there is none, or several might be meant; the message lists the nearest ones.
+    """
+    name = UNSTORABLE.sub("\ufffd", name)
+    with connection.cursor(row_factory=class_row(NamedDj)) as cursor:
+        found = cursor.execute("SELECT id, name FROM dj WHERE key = %s", (name_key(name),)).fetchone()
+    if found is not None:
+        return found
+    alike = connection.execute(ALIKE_DJS, {"name": name}).fetchall()
+    likeness = [row[2] for row in alike]
+    if alike and likeness[0] >= CLEARLY_MEANT and (len(alike) < 2 or likeness[1] < likeness[0] - CLEARLY_AHEAD):
+        return NamedDj(*alike[0][:2])
+    nearest = ", ".join(f'"{dj}"' for _, dj, _ in alike)
+    raise UnknownNameError(f"no DJ is called {name!r}" + (f"; the nearest are: {nearest}" if nearest else ""))
 
 
 @dataclass

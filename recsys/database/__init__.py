@@ -30,6 +30,7 @@ from recsys.database.schema import (
     upgrade,
 )
 from recsys.database.server import EmbeddedServer
+from recsys.database.vector_index import build_vector_index, drop_vector_index
 from recsys.database.writing import Write, WriteBehind
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Questions",
     "Write",
     "WriteBehind",
+    "build_vector_index",
     "check_server",
     "connect",
     "copy_integers",
@@ -47,6 +49,7 @@ __all__ = [
     "current_schema",
     "database_url",
     "downgrade",
+    "drop_vector_index",
     "install_functions",
     "make_engine",
     "prepare_schema",

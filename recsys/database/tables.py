@@ -202,6 +202,9 @@ class Dj(Table):
     """Who played tracklists."""
 
     __tablename__ = "dj"
+    __table_args__ = (
+        Index("dj_name_trgm_idx", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+    )
 
     id: Mapped[int] = _own_id()
     name: Mapped[str]
@@ -358,19 +361,27 @@ class SongProfile(Table):
 
 
 class SongEmbedding(Table):
-    """A song's unit vectors under one graph model: near DJs who play it, and near songs that it goes with."""
+    """A song's unit vector under one tracklist model, in one space with the DJs'."""
 
     __tablename__ = "song_embedding"
 
     model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
     song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     embedding: Mapped[Any] = mapped_column(VECTOR)
-    """In the space of the DJs' vectors."""
-    likeness: Mapped[Any] = mapped_column(VECTOR)
+
+
+class SongLikeness(Table):
+    """A song's unit vector under one tracklist model, near those of songs that it goes with."""
+
+    __tablename__ = "song_likeness"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    embedding: Mapped[Any] = mapped_column(VECTOR)
 
 
 class ArtistEmbedding(Table):
-    """An artist's unit vector under one graph model."""
+    """An artist's unit vector under one tracklist model."""
 
     __tablename__ = "artist_embedding"
 
@@ -380,7 +391,7 @@ class ArtistEmbedding(Table):
 
 
 class DjEmbedding(Table):
-    """A DJ's unit vector under one graph model."""
+    """A DJ's unit vector under one tracklist model."""
 
     __tablename__ = "dj_embedding"
 

@@ -8,7 +8,14 @@ import numpy.typing as npt
 import psycopg
 
 from recsys.config import Settings
-from recsys.database import connect, copy_vectors, require_migrated, translated_errors, writer_lock
+from recsys.database import (
+    build_vector_index,
+    connect,
+    copy_vectors,
+    require_migrated,
+    translated_errors,
+    writer_lock,
+)
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.registry import ModelFacts, make_current, register_model
@@ -16,7 +23,7 @@ from recsys.titles.adapter import AdaptedEncoder, TitleAdapter, save_adapter
 from recsys.titles.encoder import Encoder, Precision, encode_by_length, prepare_encoder
 from recsys.titles.entries import Entries, read_credits, read_entries, title_names
 from recsys.titles.forget import adapters_folder, delete_recommenders, remove_folders
-from recsys.titles.profiles import build_index, build_named, build_profiles, title_vectors, write_learned
+from recsys.titles.profiles import build_named, build_profiles, title_vectors, write_learned
 from recsys.titles.smoothing import Smoothing
 from recsys.titles.splits import split_id
 
@@ -130,7 +137,7 @@ def embed_titles(
                 dimension = adapted.dimension
             else:
                 model_id, dimension = _register(settings, encoder, encoder.name, config), encoder.dimension
-            has_index = build_index(connection, model_id if adapt else encoder_id)
+            has_index = build_vector_index(connection, "title_embedding", model_id if adapt else encoder_id)
             build_named(connection, model_id, entries, artist_ids, credited, progress=progress)
             profiles = build_profiles(connection, model_id, entries, smoothing=smoothing, progress=progress)
             if split is None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from recsys.config import Settings
+from recsys.database import drop_vector_index
 
 
 def adapters_folder(settings: Settings) -> Path:
@@ -19,8 +19,7 @@ def delete_recommenders(settings: Settings, connection: psycopg.Connection, ids:
     """Delete recommenders with all that is theirs; returns the folders that nobody needs once this is committed."""
     rows = connection.execute("DELETE FROM model WHERE id = ANY(%s) RETURNING id, folder", (list(ids),)).fetchall()
     for model_id, _ in rows:
-        index = sql.Identifier(f"title_embedding_hnsw_{model_id}")
-        connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(index))
+        drop_vector_index(connection, "title_embedding", model_id)
     needed = {folder for (folder,) in connection.execute("SELECT folder FROM model")}
     home = adapters_folder(settings)
     return [Path(folder) for _, folder in rows if folder not in needed and Path(folder).parent == home]

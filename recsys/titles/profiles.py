@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import psycopg
-from psycopg import sql
 
 from recsys.database import copy_rows, read_vectors
 from recsys.errors import NotReadyError
@@ -15,9 +14,6 @@ from recsys.progress import Progress, silent
 from recsys.titles.entries import Entries, Ids, title_names
 from recsys.titles.named import ArtistVote, SongVote, artist_votes, named_songs, song_votes
 from recsys.titles.smoothing import DEFAULT, Profiles, Smoothing, neighbour_profiles, smoothed_profiles
-
-EXACT_SCAN_LIMIT = 5_000
-"""Vectors up to which comparing all of them is fast enough, and exact."""
 
 VECTORS = """
 SELECT e.title_id, e.embedding FROM title_embedding AS e WHERE e.model_id = %(model)s ORDER BY e.title_id
@@ -165,25 +161,3 @@ def _compared_vectors(connection: psycopg.Connection, model_id: int, titles: Ids
     wanted: npt.NDArray[np.float32] = vectors[np.searchsorted(found, titles)]
     return wanted
 
-
-def build_index(connection: psycopg.Connection, model_id: int, limit: int = EXACT_SCAN_LIMIT) -> bool:
-    """Make the HNSW index of a model's vectors once there are more than `limit`; returns whether there is one."""
-    row = connection.execute(
-        "SELECT m.dimension, (SELECT count(*) FROM title_embedding AS e WHERE e.model_id = m.id)"
-        " FROM model AS m WHERE m.id = %s",
-        (model_id,),
-    ).fetchone()
-    if row is None or row[1] <= limit:
-        return False
-    connection.execute(
-        sql.SQL(
-            "CREATE INDEX IF NOT EXISTS {name} ON title_embedding USING hnsw"
-            " ((embedding::vector({dimension})) vector_ip_ops) WHERE model_id = {model}"
-        ).format(
-            name=sql.Identifier(f"title_embedding_hnsw_{model_id}"),
-            dimension=sql.Literal(row[0]),
-            model=sql.Literal(model_id),
-        )
-    )
-    connection.commit()
-    return True

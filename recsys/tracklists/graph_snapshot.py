@@ -1,18 +1,17 @@
 """What the graph recommender trains on, as a folder of arrays that needs no database: graphs of songs, artists, DJs."""
 
-import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from recsys import __version__
 from recsys.folders import Layout, replaced_folder
+from recsys.tracklists.stored_arrays import Matrix, hash_of, matrix_arrays, matrix_of
 
 MANIFEST_FILE = "graph.json"
 LAYOUT = Layout("graph", "recsys tracklists prepare", MANIFEST_FILE, 2)
@@ -23,8 +22,6 @@ ARRAYS_FILE = "graph.npz"
 NO_DATE = -(2**31)
 
 Ids = npt.NDArray[np.int64]
-Matrix = Any
-"""A scipy.sparse.csr_matrix, float32."""
 
 
 @dataclass(frozen=True)
@@ -71,49 +68,50 @@ class GraphFacts:
     tracklists: int
     sizes: dict[str, tuple[int, int]]
     """By what is counted (songs, plays, entries of each matrix): how many before and after."""
+    held_out: dict[str, float] = field(default_factory=dict)
+    """Shares of DJs and of (DJ, song) pairs that were left out to be foretold, with the seed; empty for none."""
     content_hash: str = ""
     code_version: str = __version__
 
 
 _IDS = ("songs", "artists", "djs", "days")
-_MATRICES = tuple(field.name for field in fields(GraphSnapshot) if field.name not in _IDS)
-
-
-def _hash_of(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    content = hashlib.sha256()
-    for name in sorted(arrays):
-        values = arrays[name]
-        content.update(f"{name} {values.shape} ".encode())
-        content.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
-    return content.hexdigest()
+_MATRICES = tuple(part.name for part in fields(GraphSnapshot) if part.name not in _IDS)
 
 
 def _arrays(snapshot: GraphSnapshot) -> dict[str, npt.NDArray[Any]]:
     arrays: dict[str, npt.NDArray[Any]] = {name: getattr(snapshot, name).astype(np.int64) for name in _IDS}
     for name in _MATRICES:
-        matrix = getattr(snapshot, name).tocsr()
-        matrix.sort_indices()
-        arrays[f"{name}.starts"] = matrix.indptr.astype(np.int64)
-        arrays[f"{name}.places"] = matrix.indices.astype(np.int32)
-        arrays[f"{name}.values"] = matrix.data.astype(np.float32)
-        arrays[f"{name}.shape"] = np.array(matrix.shape, dtype=np.int64)
+        arrays |= matrix_arrays(name, getattr(snapshot, name))
     return arrays
 
 
-def write_graph_snapshot(snapshot: GraphSnapshot, facts: GraphFacts, folder: Path) -> str:
+def write_graph_snapshot(
+    snapshot: GraphSnapshot,
+    facts: GraphFacts,
+    folder: Path,
+    write_beside: Callable[[Path, str], None] = lambda _folder, _hash: None,
+) -> str:
     """Write a snapshot into a folder, which is there once it is whole; an older one in it is replaced.
 
-    Returns the hash of its content, 64 hex digits, which is kept with the facts.
+    Args:
+        snapshot: what is written.
+        facts: where it comes from.
+        folder: where to write.
+        write_beside: called with the folder, before it is in place, and the hash; what it writes there belongs to it.
+
+    Returns:
+        The hash of the snapshot's content, 64 hex digits, which is kept with the facts.
 
     Raises:
         SourceError: the folder holds something else, or cannot be written.
     """
     arrays = _arrays(snapshot)
-    facts = replace(facts, content_hash=_hash_of(arrays))
-    manifest = {"layout": LAYOUT.number} | {field.name: getattr(facts, field.name) for field in fields(facts)}
+    facts = replace(facts, content_hash=hash_of(arrays))
+    manifest = {"layout": LAYOUT.number} | asdict(facts)
     with replaced_folder(folder, MANIFEST_FILE) as draft:
         np.savez_compressed(draft / ARRAYS_FILE, **arrays)  # type: ignore[arg-type]
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+        write_beside(draft, facts.content_hash)
     return facts.content_hash
 
 
@@ -130,17 +128,11 @@ def load_graph_snapshot(folder: Path) -> tuple[GraphSnapshot, GraphFacts]:
         facts = GraphFacts(**manifest | {"sizes": sizes})
         with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        matrices = {
-            name: sparse.csr_matrix(
-                (arrays[f"{name}.values"], arrays[f"{name}.places"], arrays[f"{name}.starts"]),
-                shape=tuple(arrays[f"{name}.shape"].tolist()),
-            )
-            for name in _MATRICES
-        }
+        matrices = {name: matrix_of(arrays, name) for name in _MATRICES}
         snapshot = GraphSnapshot(**{name: arrays[name] for name in _IDS}, **matrices)
     except Exception as error:
         # zipfile, zlib, numpy and scipy each have their own errors for a damaged archive.
         raise LAYOUT.damaged(folder, error) from None
-    if _hash_of(arrays) != facts.content_hash:
+    if hash_of(arrays) != facts.content_hash:
         raise LAYOUT.damaged(folder, "its content is not what its manifest says")
     return snapshot, facts

@@ -3,8 +3,7 @@
 import datetime
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +13,21 @@ import psycopg
 from scipy import sparse
 
 from recsys.config import Settings
-from recsys.database import connect, read_integers, require_migrated, translated_errors
+from recsys.database import connect, require_migrated, translated_errors
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
-from recsys.tracklists.cooccurrence import WINDOW, Matrix, Plays, cooccurrence, heaviest, information, log_scaled
-from recsys.tracklists.graph_snapshot import NO_DATE, GraphFacts, GraphSnapshot, write_graph_snapshot
-
-TRACKLISTS_AT_ONCE = 5_000
-"""Tracklists that are in memory."""
-
-# In an order that does not depend on how the rows came into the database.
-TRACKLISTS = """
-SELECT t.id, coalesce(t.played_on - date '1970-01-01', %(no_date)s)::bigint
-  FROM tracklist AS t JOIN source AS s ON s.id = t.source_id
- WHERE %(before)s::date IS NULL OR t.played_on < %(before)s
- ORDER BY s.name COLLATE "C", t.external_id COLLATE "C"
-"""
-
-PLAYS = """
-SELECT place.number, p.position::bigint, p.song_id
-  FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
-  JOIN tracklist_track AS p ON p.tracklist_id = place.id
- WHERE p.song_id IS NOT NULL
-"""
-
-SONGS = """
-SELECT DISTINCT p.song_id FROM tracklist_track AS p
- WHERE p.tracklist_id = ANY(%(tracklists)s::bigint[]) AND p.song_id IS NOT NULL
-"""
-
-DJS = """
-SELECT d.dj_id, place.number
-  FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
-  JOIN tracklist_dj AS d ON d.tracklist_id = place.id
- GROUP BY d.dj_id, place.number
-"""
-
-CREDITS = """
-SELECT song_id, artist_id, weight::float8 FROM song_artist WHERE song_id = ANY(%s) ORDER BY song_id, artist_id, role
-"""
+from recsys.tracklists.cooccurrence import WINDOW, Matrix, cooccurrence, heaviest, information, log_scaled
+from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, Ids, write_graph_snapshot
+from recsys.tracklists.later import NOTHING, HoldOut, Later, draw_djs, draw_pairs, write_later
+from recsys.tracklists.reading import (
+    QUERIES,
+    Lists,
+    Tracklists,
+    read_credits,
+    read_song_plays,
+    read_tracklists,
+    rows_of,
+)
 
 NAMES = """
 SELECT md5(coalesce(string_agg(named.key, E'\n' ORDER BY named.part, named.id), ''))
@@ -92,6 +67,8 @@ class GraphSummary:
     tracklists: int
     sizes: dict[str, tuple[int, int]]
     """By what is counted: how many before and after what is told little of was dropped."""
+    held_out: dict[str, int]
+    """By what is counted, where anything is held out: how many are foretold."""
 
 
 def prepare_graph(
@@ -99,46 +76,73 @@ def prepare_graph(
     folder: Path,
     *,
     before: datetime.date | None = None,
+    hold_out: HoldOut = NOTHING,
     options: GraphOptions = DEFAULT,
     progress: Progress = silent,
 ) -> GraphSummary:
     """Write the graphs of songs, artists and DJs into a folder; an older snapshot in it is replaced.
 
-    The plays are read twice, some tracklists at a time: for what they say of each song, and for its pairs.
+    The plays are read twice, some tracklists at a time: for what they say of each song, and for its pairs. What is
+    held out is written beside the graphs, see `later`.
 
     Args:
         settings: where the database is.
         folder: where to write; new, empty, or an older snapshot.
-        before: use tracklists before this date alone, and none without a date.
+        before: use tracklists before this date alone, and none without a date; later ones are held out.
+        hold_out: what else is; days and DJs need `before`.
         options: what is kept.
         progress: called as work goes on.
 
     Raises:
-        NotReadyError: there are no tracklists (of before that date), or none says enough of a song.
+        ValueError: what needs a date to be held out is to be, and there is none.
+        NotReadyError: there are no tracklists (of before that date), none says enough of a song, or there is nothing
+            to hold out.
         SourceError: the folder holds something else, or cannot be written.
     """
+    if before is None and (hold_out.until is not None or hold_out.cold_djs):
+        raise ValueError("a date until which plays are held out, and DJs who come later, need a date before")
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
         connection.commit()
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        tracklists, days = read_integers(connection, TRACKLISTS, {"before": before, "no_date": NO_DATE}, columns=2)
-        if not len(tracklists):
+        told = read_tracklists(connection, None, before)
+        if not len(told.ids):
             when = "" if before is None else f" before {before}"
             raise NotReadyError(f"there are no tracklists{when}: load some with `recsys ingest`")
-        snapshot, sizes = _Reading(connection, tracklists.tolist(), days, options, progress).snapshot()
+        after = told.at(np.arange(0)) if before is None else read_tracklists(connection, before, hold_out.until)
+        told, cold = _without_cold_djs(told, after, hold_out)
+        told, pairs = _without_pairs(told, options, hold_out, progress)
+        snapshot, sizes = _graphs(told, options, progress)
         names = names_hash(connection, snapshot.songs, snapshot.djs)
-    asked = json.dumps([TRACKLISTS, SONGS, PLAYS, DJS, CREDITS, str(before), asdict(options)])
+        later = _later(after, cold, pairs, snapshot, progress)
+    left_out = {"pairs": hold_out.pairs, "cold_djs": hold_out.cold_djs}
+    left_out = {name: share for name, share in left_out.items() if share}
+    held_out = left_out | ({"seed": hold_out.seed} if left_out else {})
+    asked = json.dumps([*QUERIES, str(before), asdict(options), held_out])
     facts = GraphFacts(
         query_hash=hashlib.sha256(asked.encode()).hexdigest(),
         names_hash=names,
         before=None if before is None else before.isoformat(),
         options=asdict(options),
-        tracklists=len(tracklists),
+        tracklists=len(told.ids),
         sizes=sizes,
+        held_out=held_out,
     )
     progress("writing", 0, 0)
-    written = write_graph_snapshot(snapshot, facts, folder)
-    return GraphSummary(folder, written, facts.query_hash, facts.before, facts.tracklists, sizes)
+
+    def write_beside(draft: Path, graph_hash: str) -> None:
+        if before is not None or held_out:
+            write_later(later, draft, graph_hash, hold_out, before, len(after.ids))
+
+    written = write_graph_snapshot(snapshot, facts, folder, write_beside)
+    counts = {
+        "later tracklists": len(after.ids),
+        "songs of DJs later": later.plays.nnz,
+        "songs taken from DJs": later.pairs.nnz,
+        "DJs who come later": len(later.cold_djs),
+    }
+    counts = {name: count for name, count in counts.items() if count}
+    return GraphSummary(folder, written, facts.query_hash, facts.before, facts.tracklists, sizes, counts)
 
 
 def names_hash(connection: psycopg.Connection, songs: npt.NDArray[np.int64], djs: npt.NDArray[np.int64]) -> str:
@@ -147,123 +151,120 @@ def names_hash(connection: psycopg.Connection, songs: npt.NDArray[np.int64], djs
     return str(row[0]) if row else ""
 
 
-class _Reading:
-    def __init__(
-        self,
-        connection: psycopg.Connection,
-        tracklists: list[int],
-        days: npt.NDArray[np.int64],
-        options: GraphOptions,
-        progress: Progress,
-    ) -> None:
-        self._connection = connection
-        self._tracklists = tracklists
-        self._days = days
-        self._options = options
-        self._progress = progress
+@dataclass(frozen=True)
+class _ColdDjs:
+    djs: Ids
+    past: Tracklists
 
-    def snapshot(self) -> tuple[GraphSnapshot, dict[str, tuple[int, int]]]:
-        options = self._options
-        songs = self._song_ids()
-        mass = information(self._plays(songs, "weighing songs"), len(songs), options.window)
-        kept = np.flatnonzero(mass >= options.least_information)
-        if not len(kept):
-            raise NotReadyError(
-                f"the tracklists say too little of every song: none has information {options.least_information:g},"
-                " see --least-information"
-            )
-        lists = _Lists(len(self._tracklists), len(songs), kept)
-        together = cooccurrence(lists.noted(self._plays(songs, "counting pairs")), kept, len(songs), options.window)
-        self._progress("cutting the graphs", 0, 0)
-        artists, credited = self._credits(songs[kept])
-        djs, dj_lists = self._dj_lists()
-        plays = (dj_lists @ lists.matrix).tocsr()
-        has_played = np.diff(plays.indptr) > 0
-        djs, dj_lists, plays = djs[has_played], dj_lists[has_played], plays[has_played]
-        beside = (together @ credited).tocsr()
-        artist_artist = _without_diagonal((credited.T @ beside).tocsr())
-        sizes = {"songs": (len(songs), len(kept))}
-        cut = {}
-        for name, matrix, mass_kept in (
-            ("song-song", together, options.song_mass),
-            ("song-artist", beside, options.song_artist_mass),
-            ("artist-artist", artist_artist, options.artist_mass),
-        ):
-            cut[name] = heaviest(matrix, mass_kept)
-            sizes[name] = (matrix.nnz, cut[name].nnz)
-        del together, beside, artist_artist
-        clicks = _clicks(plays, options.least_clicks)
-        snapshot = GraphSnapshot(
-            songs=songs[kept],
-            artists=artists,
-            djs=djs,
-            days=self._days,
-            lists=lists.matrix.astype(np.float32),
-            dj_lists=dj_lists.astype(np.float32),
-            song_song=log_scaled(cut["song-song"], options.song_scale).astype(np.float32),
-            song_artist=log_scaled(cut["song-artist"]).astype(np.float32),
-            artist_artist=log_scaled(cut["artist-artist"]).astype(np.float32),
-            credits=credited.astype(np.float32),
-            clicks=clicks.astype(np.float32),
-            dj_dj=_cosines(clicks).astype(np.float32),
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Songs taken out of DJs' tracklists, by their ids."""
+
+    djs: Ids
+    songs: Ids
+
+
+def _without_cold_djs(told: Tracklists, after: Tracklists, hold_out: HoldOut) -> tuple[Tracklists, _ColdDjs]:
+    djs, lists = told.dj_lists()
+    rows = draw_djs(np.diff(lists.indptr), np.diff(after.dj_lists(djs)[1].indptr), hold_out.cold_djs, hold_out.seed)
+    if hold_out.cold_djs and not len(rows):
+        raise NotReadyError("too few DJs have tracklists before and after the date: none can be left out")
+    is_theirs = np.asarray(lists[rows].sum(axis=0)).ravel() > 0
+    return told.at(~is_theirs), _ColdDjs(djs[rows], told.at(is_theirs))
+
+
+def _without_pairs(
+    told: Tracklists, options: GraphOptions, hold_out: HoldOut, progress: Progress
+) -> tuple[Tracklists, _Pairs]:
+    """The tracklists without songs of their DJs, drawn from the clicks that they would have."""
+    if not hold_out.pairs:
+        return told, _Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    songs = told.song_ids()
+    lists = Lists(len(told.ids), len(songs), np.arange(len(songs)))
+    plays = lists.noted(told.plays(songs, progress, "drawing pairs"))
+    is_kept = information(plays, len(songs), options.window) >= options.least_information
+    djs, dj_lists = told.dj_lists()
+    held = (lists.matrix @ sparse.diags(is_kept.astype(np.float64))).tocsr()
+    pairs = draw_pairs(_clicks((dj_lists @ held).tocsr(), options.least_clicks), hold_out.pairs, hold_out.seed)
+    if not pairs.nnz:
+        raise NotReadyError(
+            f"too few DJs played more than {options.least_clicks} songs more than once: no pair can be held out"
         )
-        sizes["DJs"] = (len(djs), int(np.count_nonzero(np.diff(clicks.indptr))))
-        sizes["songs of DJs"] = (plays.nnz, clicks.nnz)
-        return snapshot, sizes
-
-    def _song_ids(self) -> npt.NDArray[np.int64]:
-        self._progress("reading songs", 0, 0)
-        [songs] = read_integers(self._connection, SONGS, {"tracklists": self._tracklists}, columns=1)
-        return np.sort(songs)
-
-    def _plays(self, songs: npt.NDArray[np.int64], step: str) -> Iterator[Plays]:
-        for first in range(0, len(self._tracklists), TRACKLISTS_AT_ONCE):
-            self._progress(step, first, len(self._tracklists))
-            block = self._tracklists[first : first + TRACKLISTS_AT_ONCE]
-            tracklist, position, song = read_integers(self._connection, PLAYS, {"tracklists": block}, columns=3)
-            order = np.lexsort((position, tracklist))
-            yield Plays(first + tracklist[order] - 1, position[order], np.searchsorted(songs, song[order]))
-
-    def _credits(self, songs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Matrix]:
-        """The songs' artists, and how far each song is by each of them."""
-        rows = self._connection.execute(CREDITS, (songs.tolist(),)).fetchall()
-        song, artist = (np.array([row[column] for row in rows], dtype=np.int64) for column in (0, 1))
-        weights = np.array([row[2] for row in rows], dtype=np.float64)
-        artists, place = np.unique(artist, return_inverse=True)
-        shape = (len(songs), len(artists))
-        credited = sparse.coo_matrix((weights, (np.searchsorted(songs, song), place)), shape=shape).tocsr()
-        sums = np.asarray(credited.sum(axis=1)).ravel()
-        return artists, (sparse.diags(1 / np.where(sums > 0, sums, 1)) @ credited).tocsr()
-
-    def _dj_lists(self) -> tuple[npt.NDArray[np.int64], Matrix]:
-        """The DJs, and which tracklists are theirs."""
-        dj, tracklist = read_integers(self._connection, DJS, {"tracklists": self._tracklists}, columns=2)
-        djs, row = np.unique(dj, return_inverse=True)
-        shape = (len(djs), len(self._tracklists))
-        return djs, sparse.coo_matrix((np.ones(len(row)), (row, tracklist - 1)), shape=shape).tocsr()
+    place, song = lists.matrix.multiply((dj_lists.T @ pairs).tocsr()).nonzero()
+    dj, own = pairs.nonzero()
+    return replace(told, hidden=np.column_stack([place, songs[song]])), _Pairs(djs[dj], songs[own])
 
 
-class _Lists:
-    """What tracklists hold of the kept songs, noted while their plays go by."""
+def _later(after: Tracklists, cold: _ColdDjs, pairs: _Pairs, snapshot: GraphSnapshot, progress: Progress) -> Later:
+    songs = snapshot.songs
+    lists = after.held(songs, progress, "reading later tracklists")
+    cold_lists = cold.past.dj_lists(cold.djs)[1]
+    rows, columns = rows_of(pairs.djs, snapshot.djs), rows_of(pairs.songs, songs)
+    known = (rows >= 0) & (columns >= 0)
+    shape = (len(snapshot.djs), len(songs))
+    return Later(
+        song_plays=read_song_plays(after.connection, songs),
+        plays=(after.dj_lists(snapshot.djs)[1] @ lists).tocsr(),
+        pairs=sparse.csr_matrix((np.ones(known.sum()), (rows[known], columns[known])), shape=shape),
+        cold_djs=cold.djs,
+        cold_lists=np.diff(cold_lists.indptr),
+        cold_past=(cold_lists @ cold.past.held(songs, progress, "reading DJs who come later")).tocsr(),
+        cold_plays=(after.dj_lists(cold.djs)[1] @ lists).tocsr(),
+    )
 
-    def __init__(self, tracklists: int, songs: int, kept: npt.NDArray[np.int64]) -> None:
-        self._shape = (tracklists, len(kept))
-        self._column_of = np.full(songs, -1)
-        self._column_of[kept] = np.arange(len(kept))
-        self._places: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
 
-    def noted(self, batches: Iterable[Plays]) -> Iterator[Plays]:
-        """The same plays, once they are noted."""
-        for plays in batches:
-            column = self._column_of[plays.songs]
-            self._places.append((plays.tracklists[column >= 0], column[column >= 0]))
-            yield plays
-
-    @property
-    def matrix(self) -> Matrix:
-        """How often each tracklist holds each kept song, (tracklists, kept songs)."""
-        rows, columns = (np.concatenate(parts) for parts in zip(*self._places, strict=True))
-        return sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), shape=self._shape).tocsr()
+def _graphs(
+    told: Tracklists, options: GraphOptions, progress: Progress
+) -> tuple[GraphSnapshot, dict[str, tuple[int, int]]]:
+    progress("reading songs", 0, 0)
+    songs = told.song_ids()
+    mass = information(told.plays(songs, progress, "weighing songs"), len(songs), options.window)
+    kept = np.flatnonzero(mass >= options.least_information)
+    if not len(kept):
+        raise NotReadyError(
+            f"the tracklists say too little of every song: none has information {options.least_information:g},"
+            " see --least-information"
+        )
+    lists = Lists(len(told.ids), len(songs), kept)
+    plays_read = lists.noted(told.plays(songs, progress, "counting pairs"))
+    together = cooccurrence(plays_read, kept, len(songs), options.window)
+    progress("cutting the graphs", 0, 0)
+    artists, credited = read_credits(told.connection, songs[kept])
+    djs, dj_lists = told.dj_lists()
+    plays = (dj_lists @ lists.matrix).tocsr()
+    has_played = np.diff(plays.indptr) > 0
+    djs, dj_lists, plays = djs[has_played], dj_lists[has_played], plays[has_played]
+    beside = (together @ credited).tocsr()
+    artist_artist = _without_diagonal((credited.T @ beside).tocsr())
+    sizes = {"songs": (len(songs), len(kept))}
+    cut = {}
+    for name, matrix, mass_kept in (
+        ("song-song", together, options.song_mass),
+        ("song-artist", beside, options.song_artist_mass),
+        ("artist-artist", artist_artist, options.artist_mass),
+    ):
+        cut[name] = heaviest(matrix, mass_kept)
+        sizes[name] = (matrix.nnz, cut[name].nnz)
+    del together, beside, artist_artist
+    clicks = _clicks(plays, options.least_clicks)
+    snapshot = GraphSnapshot(
+        songs=songs[kept],
+        artists=artists,
+        djs=djs,
+        days=told.days,
+        lists=lists.matrix.astype(np.float32),
+        dj_lists=dj_lists.astype(np.float32),
+        song_song=log_scaled(cut["song-song"], options.song_scale).astype(np.float32),
+        song_artist=log_scaled(cut["song-artist"]).astype(np.float32),
+        artist_artist=log_scaled(cut["artist-artist"]).astype(np.float32),
+        credits=credited.astype(np.float32),
+        clicks=clicks.astype(np.float32),
+        dj_dj=_cosines(clicks).astype(np.float32),
+    )
+    sizes["DJs"] = (len(djs), int(np.count_nonzero(np.diff(clicks.indptr))))
+    sizes["songs of DJs"] = (plays.nnz, clicks.nnz)
+    return snapshot, sizes
 
 
 def _clicks(plays: Matrix, least: int) -> Matrix:

@@ -14,7 +14,7 @@ import pytest
 
 from recsys.catalog import ingest
 from recsys.config import Settings
-from recsys.database import connect
+from recsys.database import build_vector_index, connect
 from recsys.errors import NotReadyError
 from recsys.evaluation.titles import evaluate_titles
 from recsys.health import Finding, examine
@@ -22,7 +22,6 @@ from recsys.titles import EmbedSummary, embed, embed_titles, recommend, recommen
 from recsys.titles.adapter import AdaptedEncoder, load_title_encoder
 from recsys.titles.encoder import find_encoder
 from recsys.titles.forget import adapters_folder
-from recsys.titles.profiles import build_index
 from recsys.titles.splits import make_split
 from recsys.titles.tuning import PARAMETERS, tune_titles
 from tests.tiny_encoder import build_tiny_encoder
@@ -278,7 +277,7 @@ def test_an_index_over_its_vectors_brings_the_same_answer(settings: Settings) ->
     with connect(settings, autocommit=True) as connection:
         asked = ["jazz mix", "gym zzz"]
         before = [recommend(connection, title, 20).tracks for title in asked]
-        assert build_index(connection, summary.model_id, limit=0)
+        assert build_vector_index(connection, "title_embedding", summary.model_id, limit=0)
         for title, tracks in zip(asked, before, strict=True):
             found = recommend(connection, title, 20).tracks
             assert [track.track_id for track in found] == [track.track_id for track in tracks]
@@ -329,7 +328,7 @@ def test_more_playlists_replace_it_with_its_vectors_profiles_index_and_files(
 ) -> None:
     plain, first = embed_titles(settings, adapt=False), embed_titles(settings, adapt=True)
     with connect(settings, autocommit=True) as connection:
-        assert build_index(connection, first.model_id, limit=0)
+        assert build_vector_index(connection, "title_embedding", first.model_id, limit=0)
         folder = folder_of(connection, first.model_id)
         load(settings, tmp_path, lists(range(PLAYLISTS, PLAYLISTS + 20)))
         load(settings, tmp_path, [playlist(500, "quiet evening", [entry("Artist 1", "sleep 1")])])
@@ -485,7 +484,7 @@ def test_a_replaced_split_takes_the_files_and_the_index_of_what_was_built_from_i
     make_split(settings, "clean")
     made = embed_titles(settings, split="clean", adapt=True)
     with connect(settings, autocommit=True) as connection:
-        assert build_index(connection, made.model_id, limit=0)
+        assert build_vector_index(connection, "title_embedding", made.model_id, limit=0)
         folder = folder_of(connection, made.model_id)
         make_split(settings, "clean", seed=1, replace=True)
         assert recommenders(connection) == []
@@ -498,6 +497,6 @@ def test_after_a_split_was_replaced_another_encoder_may_follow(settings: Setting
     make_split(settings, "clean")
     made = embed_titles(settings, split="clean", adapt=True)
     with connect(settings, autocommit=True) as connection:
-        assert build_index(connection, made.model_id, limit=0)
+        assert build_vector_index(connection, "title_embedding", made.model_id, limit=0)
     make_split(settings, "clean", seed=1, replace=True)
     assert embed_titles(settings, str(build_tiny_encoder(tmp_path / "other", dimension=16, seed=1))).dimension == 16

@@ -245,9 +245,12 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     connection.execute("INSERT INTO learned_profile VALUES (1, 1, '{1}', '{1}')")
     full = objects(database, "recsys")
     downgrade(settings, "0004")
-    graph = ("song_embedding", "artist_embedding", "dj_embedding", "dj_forecast")
+    graph = ("song_embedding", "song_likeness", "artist_embedding", "dj_embedding", "dj_forecast")
     before_graphs = objects(database, "recsys")
-    assert set(full) - set(before_graphs) == {("relation", name + end) for name in graph for end in ("", "_pkey")}
+    assert set(full) - set(before_graphs) == {
+        *(("relation", name + end) for name in graph for end in ("", "_pkey")),
+        *(("relation", name) for name in ("dj_profile", "dj_name_trgm_idx")),
+    }
     downgrade(settings, "0003")
     assert revision(connection) == "0003"
     with pytest.raises(NotMigratedError, match="is at revision 0003, this version needs 0005: run `recsys db upgrade`"):

@@ -14,24 +14,11 @@ import pytest
 from recsys.catalog import ingest
 from recsys.config import Settings
 from recsys.errors import NotReadyError, SourceError
-from recsys.tracklists import prepare
-from recsys.tracklists.graph_snapshot import ARRAYS_FILE, MANIFEST_FILE, GraphSnapshot, load_graph_snapshot
+from recsys.tracklists import reading
+from recsys.tracklists.graph_snapshot import ARRAYS_FILE, MANIFEST_FILE, load_graph_snapshot
 from recsys.tracklists.prepare import GraphOptions, GraphSummary, prepare_graph
-from tests.worlds import rows, write_lines
-
-ALL = GraphOptions(least_information=0, song_mass=1, artist_mass=1, song_artist_mass=1, song_scale=1, least_clicks=1)
-SONGS = {"a": "Ann", "b": "Ann", "c": "Bob", "d": "Bob", "e": "Cid", "z": "Zed"}
-
-
-def tracklist(number: int, dj: str, songs: str, date: str | None = "2019-01-01") -> dict[str, object]:
-    """A tracklist of one-letter songs, `-` for one that nobody identified."""
-    tracks: list[dict[str, object]] = [
-        {"title": "ID", "artists": ["ID"]} if song == "-" else {"title": song, "artists": [SONGS[song]]}
-        for song in songs
-    ]
-    made: dict[str, object] = {"id": str(number), "dj": dj, "title": f"show {number}", "tracks": tracks}
-    return made if date is None else made | {"date": date}
-
+from tests.graph_worlds import ALL, SONGS, entries, named, tracklist
+from tests.worlds import write_lines
 
 TRACKLISTS = [
     tracklist(1, "Dan", "ab-cd"),
@@ -50,25 +37,6 @@ def load(settings: Settings, folder: Path, tracklists: Sequence[object]) -> None
 def graph(settings: Settings, folder: Path, before: str | None = None, options: GraphOptions = ALL) -> GraphSummary:
     date = None if before is None else datetime.date.fromisoformat(before)
     return prepare_graph(settings, folder, before=date, options=options)
-
-
-def named(connection: psycopg.Connection, snapshot: GraphSnapshot) -> tuple[list[str], list[str], list[str]]:
-    """Names of songs, artists and DJs, in the snapshot's order."""
-    found = []
-    for table, column, ids in (
-        ("song", "title", snapshot.songs), ("artist", "name", snapshot.artists), ("dj", "name", snapshot.djs),
-    ):  # fmt: skip
-        names: dict[int, str] = dict(rows(connection, f"SELECT id, {column} FROM {table}"))
-        found.append([names[number] for number in ids.tolist()])
-    return found[0], found[1], found[2]
-
-
-def entries(matrix: object, first: Sequence[str], second: Sequence[str]) -> dict[tuple[str, str], float]:
-    coordinates = matrix.tocoo()  # type: ignore[attr-defined]
-    return {
-        (first[row], second[column]): float(value)
-        for row, column, value in zip(coordinates.row, coordinates.col, coordinates.data, strict=True)
-    }
 
 
 def test_the_graphs_are_those_of_the_tracklists(
@@ -128,7 +96,7 @@ def test_how_many_tracklists_are_read_at_once_changes_nothing(
 ) -> None:
     load(settings, tmp_path, [*TRACKLISTS, *LATER])
     first = graph(settings, tmp_path / "first")
-    monkeypatch.setattr(prepare, "TRACKLISTS_AT_ONCE", 2)
+    monkeypatch.setattr(reading, "TRACKLISTS_AT_ONCE", 2)
     graph(settings, tmp_path / "second")
     one, other = (load_graph_snapshot(tmp_path / name)[0] for name in ("first", "second"))
     assert first.sizes["songs"] == (6, 6)

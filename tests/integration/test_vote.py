@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from recsys.catalog import ingest
 from recsys.config import Settings
-from recsys.database import EmbeddedServer, connect
+from recsys.database import EmbeddedServer, build_vector_index, connect
 from recsys.errors import NotReadyError, UnknownNameError
 from recsys.names import normal_title
 from recsys.titles import Filters, Recommendation, recommend, similar_titles
 from recsys.titles.entries import read_entries
-from recsys.titles.profiles import build_index, build_profiles
+from recsys.titles.profiles import build_profiles
 from recsys.titles.smoothing import Smoothing
 
 DIMENSION = 8
@@ -151,7 +151,7 @@ def world(shared_database: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 read_entries(connection),
                 smoothing=Smoothing(kernel_share=0, low_rank_share=0, neighbours=0, tracks=tracks),
             )
-        assert build_index(connection, ENCODER + INDEXED, limit=0)
+        assert build_vector_index(connection, "title_embedding", ENCODER + INDEXED, limit=0)
         [nothing] = [title for title, name in titles.items() if name == "nothing in it"]
         for of_titles in vectors.values():
             del of_titles[nothing]

@@ -7,7 +7,11 @@ DECLARE
   found bigint := (SELECT m.id FROM model AS m WHERE m.kind = wanted AND m.is_current);
 BEGIN
   IF found IS NULL THEN
-    RAISE EXCEPTION 'nothing is embedded yet: run `recsys titles embed`' USING ERRCODE = 'RS001';
+    RAISE EXCEPTION '%', CASE wanted
+      WHEN 'tracklist-recommender' THEN
+        'there is no tracklist recommender yet: run `recsys tracklists prepare`, `recsys tracklists train` and'
+        ' `recsys model import`'
+      ELSE 'nothing is embedded yet: run `recsys titles embed`' END USING ERRCODE = 'RS001';
   END IF;
   RETURN found;
 END

@@ -1,0 +1,144 @@
+"""What DJs will play, and what goes with somebody's likes: the tracklist recommender's half of `recsys recommend`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from recsys.errors import RecsysError, UnknownNameError
+
+from . import output
+from .lists import FileFormat, wrote_file
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from recsys.tracklists.recommend import ForecastTrack
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How many songs are asked for, of which kind and of whom, and where they go."""
+
+    n: int
+    only_new: bool
+    model: str | None
+    form: FileFormat | None
+    out: Path | None
+    as_json: bool
+
+
+def answer_djs(dj: str | None, djs: Path | None, asked: Asked) -> None:
+    """What a DJ, or each DJ of a file, will play."""
+    from recsys.catalog import find_dj
+    from recsys.config import load_settings
+    from recsys.database import connect, require_migrated, translated_errors
+    from recsys.tracklists.recommend import recommend_for_dj, tracklist_model
+
+    with translated_errors(), connect(load_settings(), autocommit=True) as connection:
+        require_migrated(connection)
+        model = tracklist_model(connection, asked.model)
+        if djs is not None:
+            _answer_file(connection, djs, model, asked)
+            return
+        found = find_dj(connection, dj or "")
+        tracks = recommend_for_dj(connection, found.id, asked.n, only_new=asked.only_new, model_id=model)
+    if wrote_file(tracks, asked.form, asked.out, name=found.name, as_json=asked.as_json):
+        return
+    if not tracks:
+        output.note(f"the model knows no song that {found.name} played")
+        return
+    columns = [("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right")]
+    rows: list[list[object]] = [[t.rank, t.full_title, t.artist, f"{t.score:.3f}"] for t in tracks]
+    if not asked.only_new:
+        columns += [("plays", "right"), ("last played", "left")]
+        for row, track in zip(rows, tracks, strict=True):
+            row += [track.plays or "new", track.last_played_on or ""]
+    output.print_table(output.table(*columns), rows)  # type: ignore[arg-type]
+    output.note(f"what {found.name} will play" + (", of songs that are new to him" if asked.only_new else ""))
+
+
+def _answer_file(connection: "psycopg.Connection", djs: Path, model: int, asked: Asked) -> None:
+    from recsys.catalog import find_dj
+    from recsys.tracklists.recommend import recommend_for_dj
+
+    if asked.form is not None:
+        raise typer.BadParameter("--djs writes JSON lines", param_hint="--format")
+    lines, unknown = [], 0
+    names = _lines(djs)
+    for name in names:
+        tracks: Sequence[ForecastTrack] = []
+        try:
+            found = find_dj(connection, name)
+            tracks = recommend_for_dj(connection, found.id, asked.n, only_new=asked.only_new, model_id=model)
+        except UnknownNameError as error:
+            output.note(str(error))
+            unknown += 1
+        listed = [{"title": t.full_title, "artists": t.artists, "score": t.score} for t in tracks]
+        lines.append(f"{output.json_line({'dj': name, 'tracks': listed})}\n")
+    if not names:
+        raise RecsysError(f"{djs} names no DJ: write one a line")
+    output.write_result("".join(lines), asked.out)
+    if unknown:
+        output.note(f"{unknown} of {len(names)} DJs are not known; their lines have no tracks")
+
+
+def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
+    """Songs for somebody who likes some; what is not known of them is listed, and the rest used."""
+    from recsys.catalog import find_song
+    from recsys.config import load_settings
+    from recsys.database import connect, require_migrated, translated_errors
+    from recsys.tracklists.recommend import known_likes, loaded_recommender, recommend_for_likes, tracklist_model
+
+    texts = [*like, *(_lines(likes) if likes is not None else [])]
+    if not texts:
+        raise RecsysError(f"{likes} names no song: write one a line, as Artist - Title")
+    scores: dict[int, float] = {}
+    with translated_errors(), connect(load_settings(), autocommit=True) as connection:
+        require_migrated(connection)
+        model = tracklist_model(connection, asked.model)
+        for text in texts:
+            name, score = _scored(text)
+            try:
+                song = find_song(connection, name, nearest=len(texts) == 1)
+            except UnknownNameError as error:
+                output.note(str(error))
+                continue
+            scores[song.id] = scores.get(song.id, 0) + score
+        used = len(known_likes(loaded_recommender(connection, model), scores)[0])
+        tracks = recommend_for_likes(connection, scores, asked.n, model_id=model)
+    if not tracks:
+        raise RecsysError("none of these songs is in tracklists enough to say what goes with it: name others")
+    if used < len(texts):
+        output.note(f"{used} of {len(texts)} songs are used, the others are not known or in too few tracklists")
+    if wrote_file(tracks, asked.form, asked.out, name="for likes", as_json=asked.as_json):
+        return
+    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"))
+    output.print_table(made, [(t.rank, t.full_title, t.artist, f"{t.score:.3f}") for t in tracks])
+
+
+def _lines(file: Path) -> list[str]:
+    """What a file's lines say, without blank ones and comments.
+
+    Raises:
+        RecsysError: it is not text.
+    """
+    try:
+        lines: Iterable[str] = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise RecsysError(f"{file} is not UTF-8 text") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _scored(text: str) -> tuple[str, float]:
+    """A song and its score, 1 where none is given after the last `=`."""
+    name, _, score = text.rpartition("=")
+    try:
+        value = float(score) if name else 1.0
+    except ValueError:
+        return text, 1.0
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"the score of {name!r} must be above 0", param_hint="--like")
+    return (name.strip() or text), value

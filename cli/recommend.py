@@ -1,0 +1,166 @@
+"""`recsys recommend`: tracks for a title, and songs for a DJ or somebody's likes."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from . import output
+from .forecasts import Asked, answer_djs, answer_likes
+from .lists import AS_OF, FORMAT, OUTPUT, FileFormat, N, form_of, split_as_of, wrote_file
+
+if TYPE_CHECKING:
+    from recsys.catalog import ListedTrack
+    from recsys.titles import Recommendation, Voter
+
+
+class Vote(StrEnum):
+    """How titles vote."""
+
+    SOFT = "soft"
+    SEED = "seed"
+
+
+SHOWN_TITLE = 60
+
+
+def recommend(
+    title: str | None = typer.Argument(
+        None,
+        metavar="TITLE",
+        help='The playlist\'s title, for example "late night drive"; none with --seed-track, --dj or --like.',
+    ),
+    n: int = N,
+    vote: Vote = typer.Option(
+        Vote.SOFT, metavar="VOTE", help="soft: titles by nearness; seed: the paper's count of 50 playlists."
+    ),
+    exclude_artist: list[str] = typer.Option(
+        [], metavar="NAME", help="Leave an artist out, in any role; may be repeated."
+    ),
+    exclude_track: list[str] = typer.Option(
+        [], metavar="SONG", help='Leave a song out: a URI or "Artist - Title"; may be repeated.'
+    ),
+    max_per_artist: int = typer.Option(None, min=1, metavar="COUNT", help="At most so many songs of an artist."),
+    seed_track: list[str] = typer.Option(
+        [], metavar="SONG", help='Go on with a song: a URI or "Artist - Title"; may be repeated.'
+    ),
+    dj: str = typer.Option(None, "--dj", metavar="NAME", help="What a DJ will play, of old and new songs."),
+    djs: Path = typer.Option(
+        None,
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="A DJ a line; a line {dj, tracks: [{title, artists, score}]} comes out for each.",
+    ),
+    like: list[str] = typer.Option(
+        [], metavar="SONG[=SCORE]", help='Songs for somebody who likes this one: "Artist - Title=2"; may be repeated.'
+    ),
+    likes: Path = typer.Option(
+        None, exists=True, dir_okay=False, metavar="FILE", help="The same, a song a line; # begins a comment."
+    ),
+    new: bool = typer.Option(False, "--new", help="With --dj or --djs: only songs that the DJ never played."),
+    model: str = typer.Option(None, metavar="NAME", help="Which tracklist recommender; the last one by default."),
+    as_of: str = AS_OF,
+    explain: bool = typer.Option(False, "--explain", help="Show which titles voted for each track."),
+    as_json: bool = output.JSON,
+    file_format: FileFormat = FORMAT,
+    out: Path = OUTPUT,
+) -> None:
+    """Tracks for a playlist's title, for songs that it begins with, for a DJ, or for somebody's likes."""
+    form = form_of(as_json=as_json, file_format=file_format, out=out)
+    asked_for = [
+        name
+        for name, value in (("--dj", dj), ("--djs", djs), ("--like", like or likes), ("TITLE", title or seed_track))
+        if value
+    ]
+    if len(asked_for) > 1:
+        raise typer.BadParameter(f"ask for one of {' and '.join(asked_for)}", param_hint=asked_for[0])
+    if asked_for and asked_for != ["TITLE"]:
+        _only_with_title(exclude_artist, exclude_track, max_per_artist, as_of, explain or vote is not Vote.SOFT)
+        asked = Asked(n, only_new=new, model=model, form=form, out=out, as_json=as_json)
+        if dj or djs:
+            answer_djs(dj, djs, asked)
+        else:
+            answer_likes(like, likes, asked)
+        return
+    if new or model:
+        raise typer.BadParameter("it goes with --dj, --djs or --like", param_hint="--new" if new else "--model")
+    if title is None and not seed_track:
+        message = "give a title, a song with --seed-track, a DJ with --dj, or songs with --like"
+        raise typer.BadParameter(message, param_hint="'TITLE'")
+    if seed_track and (explain or vote is not Vote.SOFT):
+        raise typer.BadParameter("it does not go with --explain or --vote", param_hint="--seed-track")
+    split = split_as_of(as_of)
+    from recsys.catalog import find_artist, find_song
+    from recsys.config import load_settings
+    from recsys.database import connect, require_migrated, translated_errors
+    from recsys.titles import Filters, recommender_as_of
+    from recsys.titles import recommend as recommend_tracks
+
+    with translated_errors(), connect(load_settings(), autocommit=True) as connection:
+        require_migrated(connection)
+        filters = Filters(
+            songs=[find_song(connection, text).id for text in exclude_track],
+            artists=[find_artist(connection, name) for name in exclude_artist],
+            max_per_artist=max_per_artist,
+        )
+        recommender = None if split is None else recommender_as_of(connection, split)
+        if title is None or seed_track:
+            from recsys.titles.continuation import continue_playlist, tracks_of_songs
+
+            songs = [find_song(connection, text).id for text in seed_track]
+            seeds = list(tracks_of_songs(connection, songs).values())
+            continued = continue_playlist(connection, title, seeds, n, filters=filters, model=recommender)
+            _print_continued(continued, form, out, name=title or seed_track[0], as_json=as_json)
+            return
+        answer = recommend_tracks(
+            connection, title, n, method=vote.value, filters=filters, explain=explain, model=recommender
+        )
+    if answer.is_stale:
+        output.note("lists were loaded since the profiles were built: run `recsys titles embed` to count them in")
+    if wrote_file(answer.tracks, form, out, name=title, as_json=as_json):
+        return
+    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("titles", "right"))
+    if explain:
+        made.add_column("voted for by (similarity)", overflow="fold")
+    digits = 0 if vote is Vote.SEED else 4
+    if answer.tracks:
+        output.print_table(made, [_row(track, digits, explain=explain) for track in answer.tracks])
+    if not answer.tracks:
+        output.note("no track is left: the titles near it vote for nothing that the filters let through")
+    shown = answer.title if len(answer.title) <= SHOWN_TITLE else f"{answer.title[:SHOWN_TITLE]}…"
+    output.note(f'{"a title in the database" if answer.is_known else "a new title"}: "{shown}"')
+
+
+def _only_with_title(*given: object) -> None:
+    names = ("--exclude-artist", "--exclude-track", "--max-per-artist", "--as-of", "--explain")
+    for name, value in zip(names, given, strict=True):
+        if value:
+            raise typer.BadParameter("it goes with a title", param_hint=name)
+
+
+def _print_continued(
+    tracks: "Sequence[ListedTrack]", form: FileFormat | None, out: Path | None, *, name: str, as_json: bool
+) -> None:
+    if wrote_file(tracks, form, out, name=name, as_json=as_json):
+        return
+    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"))
+    output.print_table(made, [(t.rank, t.full_title, t.artist, f"{t.score:.4f}") for t in tracks])
+
+
+def _row(track: "Recommendation", digits: int, *, explain: bool) -> list[object]:
+    row: list[object] = [track.rank, track.full_title, track.artist, f"{track.score:.{digits}f}", track.voters]
+    if explain:
+        row.append("\n".join(f"{_percent(voter.share):>4s} {_voter(voter)}" for voter in track.voted_by))
+    return row
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "<1%"
+
+
+def _voter(voter: "Voter") -> str:
+    note = {"title": f"{voter.similarity:.2f}", "artist": "named", "song": "named", "learned": "learned"}[voter.kind]
+    return f"{voter.title} ({note})"

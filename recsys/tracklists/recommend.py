@@ -1,0 +1,202 @@
+"""Answers of tracklist recommenders: for a DJ, for likes, and what is alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.rows import class_row
+
+from recsys.catalog import ListedTrack, SimilarTrack
+from recsys.errors import NotReadyError, UnknownNameError
+
+if TYPE_CHECKING:
+    from recsys.tracklists.channels import Integers
+    from recsys.tracklists.recommender import Trained
+    from recsys.tracklists.song_space import Floats
+
+MODEL = """
+SELECT m.id FROM model AS m WHERE m.kind = 'tracklist-recommender' AND m.name = %s
+"""
+
+MODELS = "SELECT m.name FROM model AS m WHERE m.kind = 'tracklist-recommender' ORDER BY m.name"
+
+FOR_DJ = """
+SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score, artists, plays, last_played_on
+  FROM recommend_for_dj(%s, %s, %s, %s)
+"""
+
+LISTED = """
+SELECT wanted.place::integer AS rank, st.track_id, s.id AS song_id, s.title, s.version, s.artist, t.uri, t.duration_ms,
+       wanted.score, s.artists, 0 AS plays, NULL::date AS last_played_on
+  FROM unnest(%(songs)s::bigint[], %(scores)s::float8[]) WITH ORDINALITY AS wanted (song_id, score, place)
+  JOIN LATERAL (
+    SELECT song.id, song.title, song.version, song.artist,
+           ARRAY(SELECT a.name FROM song_artist AS sa JOIN artist AS a ON a.id = sa.artist_id
+                  WHERE sa.song_id = song.id AND sa.role <> 'remixer'
+                  ORDER BY sa.role = 'featured', strpos(song.artist, a.name), a.id) AS artists
+      FROM song WHERE song.id = wanted.song_id
+  ) AS s ON true
+  LEFT JOIN song_stats AS st ON st.song_id = s.id LEFT JOIN track AS t ON t.id = st.track_id
+ ORDER BY wanted.place
+"""
+
+PLAYED = """
+SELECT tt.song_id, count(DISTINCT tt.tracklist_id)::integer
+  FROM tracklist_dj AS td JOIN tracklist_track AS tt USING (tracklist_id)
+ WHERE td.dj_id = %s AND tt.song_id IS NOT NULL
+ GROUP BY tt.song_id
+"""
+
+
+@dataclass
+class ForecastTrack(ListedTrack):
+    """A song that somebody is expected to play; `plays` and `last_played_on` are the DJ's own, of now."""
+
+    artists: list[str]
+    plays: int
+    last_played_on: date | None
+
+
+@dataclass(frozen=True)
+class SimilarArtist:
+    """An artist like another one, and in how many tracklists he stands."""
+
+    rank: int
+    artist_id: int
+    name: str
+    similarity: float
+    tracklists: int
+
+
+@dataclass(frozen=True)
+class SimilarDj:
+    """A DJ like another one, how many songs both played, and how many tracklists are his."""
+
+    rank: int
+    dj_id: int
+    name: str
+    similarity: float
+    songs: int
+    tracklists: int
+
+
+def tracklist_model(connection: psycopg.Connection, name: str | None = None) -> int:
+    """The id of a tracklist recommender by its name, of the current one if None.
+
+    Raises:
+        UnknownNameError: there is none of that name; the message lists those that there are.
+        NotReadyError: there is none at all.
+    """
+    if name is None:
+        [(current,)] = connection.execute("SELECT current_model('tracklist-recommender')").fetchall()
+        return int(current)
+    row = connection.execute(MODEL, (name,)).fetchone()
+    if row is None:
+        names = ", ".join(there for (there,) in connection.execute(MODELS))
+        raise UnknownNameError(
+            f"no tracklist recommender is called {name!r}" + (f"; there are: {names}" if names else "")
+        )
+    return int(row[0])
+
+
+def recommend_for_dj(
+    connection: psycopg.Connection, dj_id: int, n: int = 10, *, only_new: bool = False, model_id: int | None = None
+) -> list[ForecastTrack]:
+    """What a DJ will play, best first; a DJ whom the model never saw is answered from his plays of now.
+
+    Empty where the model knows none of the songs that he played.
+    """
+    model_id = tracklist_model(connection) if model_id is None else model_id
+    with connection.cursor(row_factory=class_row(ForecastTrack)) as cursor:
+        found = cursor.execute(FOR_DJ, (dj_id, n, only_new, model_id)).fetchall()
+    if found:
+        return found
+    plays = {song: float(count) for song, count in connection.execute(PLAYED, (dj_id,))}
+    return recommend_for_likes(connection, plays, n, only_new=only_new, model_id=model_id)
+
+
+def recommend_for_likes(
+    connection: psycopg.Connection,
+    likes: Mapping[int, float],
+    n: int = 10,
+    *,
+    only_new: bool = True,
+    model_id: int | None = None,
+) -> list[ForecastTrack]:
+    """What somebody will play who likes these songs, given by id with a score (1 is one play); best first.
+
+    Nothing is trained. Songs that the model does not know count for nothing; empty where it knows none.
+    """
+    import numpy as np
+    from scipy import sparse
+
+    trained = loaded_recommender(connection, tracklist_model(connection) if model_id is None else model_id)
+    rows, scores = known_likes(trained, likes)
+    if not len(rows):
+        return []
+    shape = (1, len(trained.songs))
+    asked = sparse.csr_matrix((scores, (np.zeros(len(rows), dtype=np.int64), rows)), shape=shape)
+    (scored,) = trained.recommender.for_listeners(asked)
+    is_wanted = ~scored.is_known if only_new else np.ones(len(scored.songs), dtype=bool)
+    songs = trained.songs[scored.songs[is_wanted][:n]].tolist()
+    with connection.cursor(row_factory=class_row(ForecastTrack)) as cursor:
+        asked_for = {"songs": songs, "scores": scored.scores[is_wanted][:n].tolist()}
+        return cursor.execute(LISTED, asked_for).fetchall()
+
+
+def known_likes(trained: "Trained", likes: Mapping[int, float]) -> tuple["Integers", "Floats"]:
+    """Rows and scores of the liked songs that a model knows and whose score is above 0."""
+    import numpy as np
+
+    ids = np.array([song for song, score in likes.items() if score > 0], dtype=np.int64)
+    scores = np.array([score for score in likes.values() if score > 0], dtype=np.float32)
+    rows = np.searchsorted(trained.songs, ids)
+    is_known = (rows < len(trained.songs)) & (trained.songs[np.minimum(rows, len(trained.songs) - 1)] == ids)
+    return rows[is_known], scores[is_known]
+
+
+def loaded_recommender(connection: psycopg.Connection, model_id: int) -> "Trained":
+    """A recommender's arrays, read once and kept while its folder does not change.
+
+    Raises:
+        NotReadyError: its folder is gone or damaged.
+    """
+    row = connection.execute("SELECT folder, fingerprint FROM model WHERE id = %s", (model_id,)).fetchone()
+    if row is None:
+        raise NotReadyError(f"there is no tracklist model {model_id}: see `recsys model list`")
+    return _loaded(Path(row[0]), row[1])
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, _fingerprint: str) -> "Trained":
+    from recsys.tracklists.recommender import load_recommender
+
+    return load_recommender(folder)
+
+
+def similar_artists(
+    connection: psycopg.Connection, artist_id: int, n: int = 10, *, model_id: int | None = None
+) -> list[SimilarArtist]:
+    """Artists who go with an artist in tracklists, best first; none where the model does not know him."""
+    with connection.cursor(row_factory=class_row(SimilarArtist)) as cursor:
+        return cursor.execute("SELECT * FROM similar_artists(%s, %s, %s)", (artist_id, n, model_id)).fetchall()
+
+
+def similar_djs(
+    connection: psycopg.Connection, dj_id: int, n: int = 10, *, model_id: int | None = None
+) -> list[SimilarDj]:
+    """DJs who play what a DJ plays, best first; none where the model does not know him."""
+    with connection.cursor(row_factory=class_row(SimilarDj)) as cursor:
+        return cursor.execute("SELECT * FROM similar_djs(%s, %s, %s)", (dj_id, n, model_id)).fetchall()
+
+
+def nearest_songs(
+    connection: psycopg.Connection, song_id: int, n: int = 10, *, model_id: int | None = None
+) -> list[SimilarTrack]:
+    """Songs that go with a song by the model's vectors, best first; none where the model does not know it."""
+    with connection.cursor(row_factory=class_row(SimilarTrack)) as cursor:
+        return cursor.execute("SELECT * FROM nearest_songs(%s, %s, %s)", (song_id, n, model_id)).fetchall()

@@ -1,0 +1,48 @@
+"""Arrays and sparse matrices by name, as .npz and .safetensors files hold them, and a hash of their content."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Matrix = Any
+"""A scipy.sparse.csr_matrix, float32."""
+
+
+def hash_of(arrays: Arrays) -> str:
+    """A hash of names, shapes and values, 64 hex digits, the same on every machine."""
+    content = hashlib.sha256()
+    for name in sorted(arrays):
+        values = arrays[name]
+        content.update(f"{name} {values.shape} ".encode())
+        content.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+    return content.hexdigest()
+
+
+def matrix_arrays(name: str, matrix: Matrix) -> dict[str, npt.NDArray[Any]]:
+    """A matrix as the arrays of its rows' starts, its places, its values and its shape."""
+    matrix = matrix.tocsr()
+    matrix.sort_indices()
+    return {
+        f"{name}.starts": matrix.indptr.astype(np.int64),
+        f"{name}.places": matrix.indices.astype(np.int32),
+        f"{name}.values": matrix.data.astype(np.float32),
+        f"{name}.shape": np.array(matrix.shape, dtype=np.int64),
+    }
+
+
+def matrix_of(arrays: Arrays, name: str) -> Matrix:
+    """The matrix that `matrix_arrays` took apart.
+
+    Raises:
+        KeyError: there is none of that name.
+        ValueError: its arrays do not fit together.
+    """
+    return sparse.csr_matrix(
+        (arrays[f"{name}.values"], arrays[f"{name}.places"], arrays[f"{name}.starts"]),
+        shape=tuple(arrays[f"{name}.shape"].tolist()),
+    )
