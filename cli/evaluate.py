@@ -1,11 +1,11 @@
-"""`recsys evaluate`: what the answers are worth, measured on playlists that nobody has seen."""
+"""`recsys evaluate`: what the answers are worth, measured on playlists and tracklists that nobody has seen."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import typer
 
-from . import challenge, output
+from . import challenge, evaluate_graph, output
 from .challenge import Part
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="How good the answers are.", no_args_is_help=True)
 app.command("challenge")(challenge.evaluate)
+app.command("graph")(evaluate_graph.evaluate)
 
 CLEAN_COLUMNS = (("r_precision", 500), ("r_precision_tracks", 500), ("ndcg", 500), ("clicks", 500))
 SEED_COLUMNS = (("paper_r_precision", 500), ("paper_recall", 500), ("paper_precision", 66), ("paper_mrr", 66))

@@ -24,6 +24,9 @@ HALF_LIVES = (30, 90, 365)
 CURRENT_HALF_LIVES = (30, 180)
 """The same for what anybody plays, back from the day on which the player is asked for."""
 
+PEERS = 50
+"""DJs who count as similar, the nearest ones."""
+
 PEER_HALF_LIFE = 180
 _PEER_DAYS = 60
 """Days that share one reading of what DJs lately play."""
@@ -120,9 +123,10 @@ class Past:
         self.credited = credited.tocsr()
         self.by_artist = self.credited.T.tocsr()
         self.artist_plays = np.maximum(self.by_artist @ self.popularity, 1).astype(np.float32)
-        played = _ones(self.plays)
-        self.djs_of_songs = _scaled(played, rows=1 / np.sqrt(np.maximum(np.diff(played.indptr), 1))).T.tocsr()
         self.dj_logs = _log(self.plays)
+        players = np.diff(self.plays.tocsc().indptr)
+        self._rarity = np.log((1 + self.plays.shape[0]) / np.maximum(players, 1)).astype(np.float32)
+        self.djs_of_songs = self.dj_units(self.plays).T.tocsr()
         self.first_played = self._first_plays()
         self._peers: tuple[int, Matrix] | None = None
         self._current: dict[tuple[int, int], Floats] = {}
@@ -163,6 +167,12 @@ class Past:
             )
             np.minimum.at(latest.data, places, 1 + np.repeat(age[span], np.diff(held.indptr)))
         return latest
+
+    def dj_units(self, plays: Matrix) -> Matrix:
+        """Rows of length 1, log(1 + plays) * log(DJs / DJs who play the song): their products say how near DJs are."""
+        weighted = _scaled(_log(plays), columns=self._rarity)
+        norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
+        return _scaled(weighted, rows=1 / np.where(norms > 0, norms, 1))
 
     def player_vectors(self, plays: Matrix) -> Floats:
         """Where players stand among the songs, by their plays (players, songs); not scaled, (players, size)."""
@@ -293,10 +303,11 @@ class _Told:
     def _peers(self) -> Iterator[Floats]:
         """By all that similar DJs played, and by what they play lately."""
         past, players = self._past, self._players
-        near = _dense(players.plays.sign() @ past.djs_of_songs)
-        near /= np.maximum(np.sqrt(np.diff(players.plays.indptr)), 1)[:, None]
+        near = _dense(past.dj_units(players.plays) @ past.djs_of_songs)
         rows = np.flatnonzero(players.djs >= 0)
         near[rows, players.djs[rows]] = 0
+        if near.shape[1] > PEERS:
+            near[near < -np.partition(-near, PEERS - 1, axis=1)[:, PEERS - 1, None]] = 0
         near = sparse.csr_matrix(near)
         yield _dense(_level(near @ past.dj_logs))
         lately = np.zeros((near.shape[0], past.lists.shape[1]), dtype=np.float32)

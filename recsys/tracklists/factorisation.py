@@ -14,7 +14,8 @@ from torch import Tensor
 
 from recsys.tracklists.sparse_products import SparseRows
 
-_COLUMNS_AT_ONCE = 4096
+_COLUMNS_AT_ONCE = 512
+"""Products that stay in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _factorise(table: Tensor, batch: Batch, cooccurrence: Cooccurrence, scales: 
     sums, gradient, own_gradient = torch.zeros_like(scales), torch.zeros_like(table), torch.zeros_like(own)
     for kind, first, last in cooccurrence.columns():
         block = table[first:last]
-        products = torch.relu(own @ block.T)
+        products = (own @ block.T).relu_()
         sums[:, kind].index_add_(0, is_artist, zero * products.square().sum(dim=1))
         products *= (2 * zero * scales[is_artist, kind])[:, None]
         own_gradient += products @ block

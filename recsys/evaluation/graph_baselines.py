@@ -1,0 +1,188 @@
+"""What recommenders of songs for DJs are measured against, without anything learned: popularity, repeats, neighbours.
+
+All read the snapshot alone. Parameters were chosen on tracklists of 2015 and 2016, foretold from those before. Sources:
+nearest users and nearest items by cosine, Herlocker, Konstan, Borchers and Riedl (SIGIR 1999) and Sarwar, Karypis,
+Konstan and Riedl (WWW 2001); older plays count less, Ding and Li, "Time weight collaborative filtering" (CIKM 2005).
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recsys.evaluation.graph import Floats, Integers
+from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
+from recsys.tracklists.stored_arrays import Matrix
+
+DJ_HALF_LIFE = 180.0
+"""Days after which a play of the DJ himself counts half, back from his last tracklist."""
+
+DJ_NEIGHBOURS = 50
+NEIGHBOUR_HALF_LIFE = 90.0
+"""The same for what DJs like him play, back from the last of all tracklists."""
+
+SONG_HALF_LIFE = 90.0
+"""The same for plays whose neighbours are sought."""
+
+OWN_WEIGHT = 10.0
+"""What log(1 + 4 plays) of the player himself counts beside the best of his neighbours' songs, which counts 1."""
+
+
+class Popularity:
+    """The songs that most tracklists hold."""
+
+    def __init__(self, snapshot: GraphSnapshot) -> None:
+        self._popularity = popularity(snapshot)
+
+    def of_djs(self, djs: Integers) -> Floats:
+        """The same for every DJ."""
+        return np.tile(self._popularity, (len(djs), 1))
+
+    def of_listeners(self, plays: Matrix) -> Floats:
+        """The same for everybody."""
+        return np.tile(self._popularity, (plays.shape[0], 1))
+
+
+class OwnRepeats:
+    """The songs that a player played most, then the popular ones."""
+
+    def __init__(self, snapshot: GraphSnapshot, half_life: float | None = None) -> None:
+        """Count plays, or with a half-life in days, older ones less."""
+        self._plays = snapshot.plays if half_life is None else recent_plays(snapshot, half_life)
+        most = popularity(snapshot)
+        self._fallback = (most / max(float(most.max()), 1) / 1000).astype(np.float32)
+
+    def of_djs(self, djs: Integers) -> Floats:
+        """By the DJ's plays."""
+        return self.of_listeners(self._plays[djs])
+
+    def of_listeners(self, plays: Matrix) -> Floats:
+        """By the plays, popularity orders what has equal ones and what has none."""
+        counts = _dense(plays)
+        return np.where(counts > 0, counts, -1) + self._fallback
+
+
+class DjNeighbours:
+    """What DJs with like songs lately play, beside the player's own songs.
+
+    The cosine is of log(1 + plays) * log(DJs / DJs who play the song), squared, of the `neighbours` nearest DJs.
+    """
+
+    def __init__(
+        self,
+        snapshot: GraphSnapshot,
+        neighbours: int = DJ_NEIGHBOURS,
+        own_half_life: float = DJ_HALF_LIFE,
+        half_life: float = NEIGHBOUR_HALF_LIFE,
+    ) -> None:
+        self._neighbours = neighbours
+        self._plays = snapshot.plays
+        self._own = recent_plays(snapshot, own_half_life)
+        players = np.diff(self._plays.tocsc().indptr)
+        self._rarity = np.log((1 + self._plays.shape[0]) / np.maximum(players, 1)).astype(np.float32)
+        self._units = self._unit_rows(self._plays)
+        days = known_days(snapshot)
+        weights = np.exp2((days - days.max()) / half_life)
+        self._lately = log_plays((snapshot.dj_lists @ sparse.diags(weights) @ snapshot.lists.sign()).tocsr())
+
+    def _unit_rows(self, plays: Matrix) -> Matrix:
+        weighted = (log_plays(plays, 1) @ sparse.diags(self._rarity)).tocsr()
+        norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
+        return (sparse.diags(1 / np.where(norms > 0, norms, 1)) @ weighted).tocsr()
+
+    def of_djs(self, djs: Integers) -> Floats:
+        """By the DJ's nearest DJs, himself not among them."""
+        cosines = _dense(self._units[djs] @ self._units.T)
+        cosines[np.arange(len(djs)), djs] = 0
+        return self._scores(cosines, self._own[djs])
+
+    def of_listeners(self, plays: Matrix) -> Floats:
+        """By the DJs nearest to the plays."""
+        return self._scores(_dense(self._unit_rows(plays) @ self._units.T), plays)
+
+    def _scores(self, cosines: Floats, own: Matrix) -> Floats:
+        if self._neighbours < cosines.shape[1]:
+            least = -np.partition(-cosines, self._neighbours - 1, axis=1)[:, self._neighbours - 1, None]
+            cosines = np.where(cosines >= least, cosines, 0)
+        told = _dense(sparse.csr_matrix(cosines**2) @ self._lately)
+        return _level(told) + OWN_WEIGHT * _dense(log_plays(own))
+
+
+class SongNeighbours:
+    """Songs that stand in tracklists with what the player lately played, beside his own songs.
+
+    What songs i and j share is counted in tracklists that hold both, each 1 / sqrt(its songs), and divided by
+    lists(i) * sqrt(lists(j)) for a played i: the asymmetric cosine of Aiolli (RecSys 2013).
+    """
+
+    def __init__(
+        self,
+        snapshot: GraphSnapshot,
+        own_half_life: float = DJ_HALF_LIFE,
+        half_life: float = SONG_HALF_LIFE,
+    ) -> None:
+        self._own = recent_plays(snapshot, own_half_life)
+        self._sought = recent_plays(snapshot, half_life)
+        self._lists = snapshot.lists.sign().astype(np.float32).tocsr()
+        self._scale = (1 / np.maximum(popularity(snapshot), 1)).astype(np.float32)
+        weights = 1 / np.sqrt(np.maximum(np.diff(self._lists.indptr), 1))
+        self._weighted = (sparse.diags(weights.astype(np.float32)) @ self._lists).T.tocsr()
+        self._itself = np.asarray(self._weighted.sum(axis=1), dtype=np.float32).ravel()
+
+    def of_djs(self, djs: Integers) -> Floats:
+        """By the DJ's plays, older ones counting less."""
+        return self._scores(self._sought[djs], self._own[djs])
+
+    def of_listeners(self, plays: Matrix) -> Floats:
+        """By the logs of the plays, of which nobody says when they were."""
+        return self._scores(log_plays(plays, 1), plays)
+
+    def _scores(self, sought: Matrix, own: Matrix) -> Floats:
+        voices = (sought @ sparse.diags(self._scale)).tocsr()
+        beside = (self._weighted @ _dense(self._lists @ voices.T)).T - _dense(voices) * self._itself
+        return _level(np.maximum(beside, 0) * np.sqrt(self._scale)) + OWN_WEIGHT * _dense(log_plays(own))
+
+
+def popularity(snapshot: GraphSnapshot) -> Floats:
+    """In how many tracklists each song stands, shape (songs,)."""
+    return np.asarray(snapshot.lists.sign().sum(axis=0), dtype=np.float32).ravel()
+
+
+def known_days(snapshot: GraphSnapshot) -> npt.NDArray[np.float64]:
+    """Days of the tracklists; one without a date is of the first day."""
+    dated = snapshot.days != NO_DATE
+    first = snapshot.days[dated].min() if dated.any() else 0
+    return np.where(dated, snapshot.days, first).astype(np.float64)
+
+
+def recent_plays(snapshot: GraphSnapshot, half_life: float) -> Matrix:
+    """How many of a DJ's tracklists hold a song, each counting 2^(-age / half-life), (DJs, songs).
+
+    The age is in days back from the DJ's last tracklist, which counts 1.
+    """
+    own = snapshot.dj_lists.tocsr().astype(np.float64)
+    dj = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
+    days = known_days(snapshot)[own.indices]
+    last = np.full(own.shape[0], -np.inf)
+    np.maximum.at(last, dj, days)
+    own.data = np.exp2((days - last[dj]) / half_life)
+    return (own @ snapshot.lists.sign()).tocsr()
+
+
+def log_plays(plays: Matrix, scale: float = 4) -> Matrix:
+    """log(1 + scale * x) of every entry."""
+    logs = plays.tocsr(copy=True)
+    logs.data = np.log1p(scale * logs.data)
+    return logs
+
+
+def _level(scores: Any) -> Floats:
+    """Scores, 0 or more, whose highest in a row is 1."""
+    highest = scores.max(axis=1, keepdims=True)
+    level: Floats = (scores / np.where(highest > 0, highest, 1)).astype(np.float32)
+    return level
+
+
+def _dense(matrix: Matrix) -> Floats:
+    return np.asarray(matrix.toarray(), dtype=np.float32)

@@ -1,0 +1,68 @@
+"""The recommenders that are trained, as methods that evaluation fits and scores like its baselines."""
+
+from typing import Literal
+
+import numpy as np
+
+from recsys.evaluation.graph import Floats, Integers
+from recsys.progress import Progress, silent
+from recsys.tracklists.blend import BlendOptions
+from recsys.tracklists.channels import past_of
+from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
+from recsys.tracklists.graph_snapshot import GraphSnapshot
+from recsys.tracklists.mgccf import MgccfOptions, Part
+from recsys.tracklists.stored_arrays import Matrix
+
+ABLATIONS: dict[str, tuple[Part, ...]] = {
+    "tl-mgccf": (),
+    "no-artists": ("artists",),
+    "no-factors": ("factorisation",),
+    "no-graphs": ("multi-graph",),
+}
+"""TL-MGCCF, and without its artists, its factorisation losses, and the neighbours in its graphs."""
+
+
+class Foretold:
+    """A recommender's answers as scores of all songs; what it does not answer with is -inf."""
+
+    def __init__(self, recommender: Recommender, songs: int) -> None:
+        """Let a recommender score so many songs."""
+        self._recommender = recommender
+        self._songs = songs
+
+    def of_djs(self, djs: Integers) -> Floats:
+        """Scores for DJs by their rows, (djs, songs)."""
+        scores = np.full((len(djs), self._songs), -np.inf, dtype=np.float32)
+        for row, scored in enumerate(self._recommender.for_djs(djs)):
+            scores[row, scored.songs] = scored.scores
+        return scores
+
+    def of_listeners(self, plays: Matrix) -> Floats:
+        """Scores by fold-in, (listeners, songs)."""
+        scores = np.full((plays.shape[0], self._songs), -np.inf, dtype=np.float32)
+        for row, scored in enumerate(self._recommender.for_listeners(plays)):
+            scores[row, scored.songs] = scored.scores
+        return scores
+
+
+def fit_blend(snapshot: GraphSnapshot, *, seed: int = 0, progress: Progress = silent) -> Foretold:
+    """The blend, trained on a snapshot."""
+    from recsys.tracklists.blend_training import train_blend
+
+    blend = train_blend(snapshot, BlendOptions(seed=seed), progress=progress)
+    return Foretold(BlendRecommender(blend, past_of(snapshot)), len(snapshot.songs))
+
+
+def fit_mgccf(
+    snapshot: GraphSnapshot,
+    without: tuple[Part, ...] = (),
+    *,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Foretold:
+    """TL-MGCCF with its published options, trained on a snapshot."""
+    from recsys.tracklists.mgccf_training import train_mgccf
+
+    model = train_mgccf(snapshot, MgccfOptions(device=device, seed=seed, without=without), None, progress)
+    return Foretold(MgccfRecommender(model, snapshot.plays), len(snapshot.songs))

@@ -1,0 +1,89 @@
+"""The methods that are measured against each other on a snapshot of graphs, by name."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from recsys.errors import UnknownNameError
+from recsys.evaluation.graph import GraphResult, Scorer, TruthOptions, check_truth, evaluate_graph
+from recsys.evaluation.graph_baselines import DjNeighbours, OwnRepeats, Popularity, SongNeighbours
+from recsys.evaluation.graph_factors import fit_als, fit_bpr, fit_lightgcn
+from recsys.progress import Progress, silent
+from recsys.tracklists.graph_snapshot import GraphSnapshot
+from recsys.tracklists.later import Later
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a method is fitted."""
+
+    device: str = "auto"
+    seed: int = 0
+    progress: Progress = silent
+
+
+Fit = Callable[[GraphSnapshot, Fitting], Scorer]
+
+BASELINES: Mapping[str, Fit] = {
+    "popularity": lambda snapshot, _: Popularity(snapshot),
+    "own": lambda snapshot, _: OwnRepeats(snapshot),
+    "own-90d": lambda snapshot, _: OwnRepeats(snapshot, 90),
+    "dj-knn": lambda snapshot, _: DjNeighbours(snapshot),
+    "item-knn": lambda snapshot, _: SongNeighbours(snapshot),
+    "als": lambda snapshot, how: fit_als(snapshot, seed=how.seed, progress=how.progress),
+    "bpr": lambda snapshot, how: fit_bpr(snapshot, seed=how.seed, progress=how.progress),
+    "lightgcn": lambda snapshot, how: fit_lightgcn(snapshot, device=how.device, seed=how.seed, progress=how.progress),
+}
+"""Fitted on a snapshot when they are asked for."""
+
+
+DEFAULT_METHODS = tuple(name for name in BASELINES if name != "lightgcn")
+"""LightGCN takes a GPU a minute and a processor hours."""
+
+
+def chosen_methods(names: Iterable[str] = DEFAULT_METHODS) -> dict[str, Fit]:
+    """What is measured, by the name that it has in tables.
+
+    Raises:
+        UnknownNameError: there is no such method.
+    """
+    wanted = list(dict.fromkeys(names))
+    if unknown := [name for name in wanted if name not in BASELINES]:
+        raise UnknownNameError(f"there is no method {unknown[0]}, but {', '.join(BASELINES)}")
+    return {name: BASELINES[name] for name in wanted}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of some methods."""
+
+    results: list[GraphResult]
+    missing: dict[str, str]
+    """The package for want of which a method was left out, by the method."""
+
+
+def measure(
+    snapshot: GraphSnapshot,
+    later: Later,
+    methods: Mapping[str, Fit],
+    options: TruthOptions | None = None,
+    fitting: Fitting | None = None,
+) -> Measured:
+    """Fit one method after the other, and score its answers.
+
+    Raises:
+        NotReadyError: nothing that is held out can be measured.
+    """
+    fitting = fitting or Fitting()
+    options = options or TruthOptions()
+    check_truth(snapshot, later, options)
+    results: list[GraphResult] = []
+    missing: dict[str, str] = {}
+    for name, fit in methods.items():
+        fitting.progress(f"fitting {name}", 0, 0)
+        try:
+            scorer = fit(snapshot, fitting)
+        except ModuleNotFoundError as error:
+            missing[name] = error.name or str(error)
+            continue
+        results += evaluate_graph(snapshot, later, {name: scorer}, options, progress=fitting.progress)
+    return Measured(results, missing)
