@@ -1,10 +1,10 @@
 """How long does a listener wait whom training never saw? Likes in, the top 100 out, in a warm process.
 
     recsys tracklists train --snapshot GRAPHS --output RECOMMENDER
-    python benchmarks/fold_in.py RECOMMENDER [--likes 20] [--songs 31214]
+    python benchmarks/fold_in.py RECOMMENDER [--likes 20]
 
-Listeners are made up: each likes songs drawn from a DJ's own. `--songs` keeps only the songs that are played most, the
-size of the Tracklist Generator's catalogue. Needs no database.
+Listeners are made up: each likes songs drawn from a DJ's own. Needs no
+database.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main() -> None:
     plays = trained.plays
     djs = np.flatnonzero(np.diff(plays.indptr) >= arguments.likes)
     seconds = []
-    for number in range(arguments.listeners + 10):
+    for _ in range(arguments.listeners + 10):
         dj = int(random.choice(djs))
         songs = random.choice(plays.indices[plays.indptr[dj] : plays.indptr[dj + 1]], arguments.likes, replace=False)
         rows = (np.zeros(len(songs), dtype=np.int64), songs)

@@ -10,15 +10,20 @@ from . import output
 if TYPE_CHECKING:
     from recsys.evaluation.graph import GraphResult
 
-METHODS = ("popularity", "own", "own-90d", "dj-knn", "item-knn", "als", "bpr", "lightgcn")
-"""The baselines of `recsys.evaluation.graph_methods`, named here so that `--help` imports nothing heavy."""
+PLAIN = ("popularity", "own", "own-90d", "dj-knn", "item-knn", "als", "bpr", "blend")
+METHODS = (*PLAIN, "lightgcn", "tl-mgccf", "no-artists", "no-factors", "no-graphs")
+"""Those of `recsys.evaluation.graph_methods`, named here so that `--help` imports nothing heavy."""
 
 
 def evaluate(
     folder: Path = typer.Argument(metavar="DIR", help="A snapshot that `recsys tracklists prepare` held plays out of."),
     methods: list[str] = typer.Option(
         [], "--method", metavar="NAME",
-        help=f"Only this one of {', '.join(METHODS)}; may be repeated. Without it all but the last, which wants a GPU.",
+        help=f"Only this one; may be repeated. Without it {', '.join(PLAIN)}. What wants a GPU is asked for by name:"
+        f" {', '.join(METHODS[len(PLAIN):])} (the last three: tl-mgccf without a part of it).",
+    ),
+    model: list[str] = typer.Option(
+        [], metavar="NAME", help="Also an imported recommender, trained on this snapshot, as the database answers."
     ),
     least_lists: int = typer.Option(5, min=0, metavar="COUNT", help="Ask for DJs with so many tracklists before."),
     least_songs: int = typer.Option(15, min=0, metavar="COUNT", help="And with so many songs."),
@@ -36,6 +41,7 @@ def evaluate(
     from recsys.evaluation.graph import TruthOptions
     from recsys.evaluation.graph_methods import DEFAULT_METHODS, Fitting, chosen_methods, measure
     from recsys.evaluation.graph_runs import check_storable, store_graph_results
+    from recsys.evaluation.graph_stored import stored_method
     from recsys.tracklists.graph_snapshot import load_graph_snapshot
     from recsys.tracklists.later import load_later
 
@@ -45,6 +51,7 @@ def evaluate(
     later, facts = load_later(folder, graph_facts.content_hash)
     check_storable(settings)
     options = TruthOptions(least_lists, least_songs, least_plays)
+    chosen |= {name: stored_method(settings, name, graph_facts.content_hash) for name in model}
     with output.steps("reading") as show:
         fitting = Fitting(settings.device, seed, show)
         measured = measure(snapshot, later, chosen, options, fitting)

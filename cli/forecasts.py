@@ -96,6 +96,7 @@ def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
     if not texts:
         raise RecsysError(f"{likes} names no song: write one a line, as Artist - Title")
     scores: dict[int, float] = {}
+    named: list[int] = []
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         model = tracklist_model(connection, asked.model)
@@ -107,7 +108,10 @@ def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
                 output.note(str(error))
                 continue
             scores[song.id] = scores.get(song.id, 0) + score
-        used = len(known_likes(loaded_recommender(connection, model), scores)[0])
+            named.append(song.id)
+        trained = loaded_recommender(connection, model)
+        known = set(trained.songs[known_likes(trained, scores)[0]].tolist())
+        used = sum(song in known for song in named)
         tracks = recommend_for_likes(connection, scores, asked.n, model_id=model)
     if not tracks:
         raise RecsysError("none of these songs is in tracklists enough to say what goes with it: name others")

@@ -15,9 +15,7 @@ app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
 @app.command("import")
 def import_(
-    folder: Path = typer.Argument(
-        metavar="DIR", help="What `titles finetune` or `tracklists train` wrote."
-    ),
+    folder: Path = typer.Argument(metavar="DIR", help="What `titles finetune` or `tracklists train` wrote."),
     name: str = typer.Option(None, metavar="NAME", help="What to call it; the folder's name by default."),
     as_json: bool = output.JSON,
 ) -> None:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from recsys.errors import SettingsError
 from recsys.evaluation.graph import Floats, Integers
 from recsys.progress import Progress, silent
 from recsys.tracklists.blend import BlendOptions
@@ -11,6 +12,7 @@ from recsys.tracklists.channels import past_of
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.mgccf import MgccfOptions, Part
+from recsys.tracklists.recommender import TrainedFacts
 from recsys.tracklists.stored_arrays import Matrix
 
 ABLATIONS: dict[str, tuple[Part, ...]] = {
@@ -66,3 +68,15 @@ def fit_mgccf(
 
     model = train_mgccf(snapshot, MgccfOptions(device=device, seed=seed, without=without), None, progress)
     return Foretold(MgccfRecommender(model, snapshot.plays), len(snapshot.songs))
+
+
+def check_snapshot(facts: TrainedFacts, name: str, snapshot_hash: str) -> None:
+    """Refuse what was trained on another snapshot: it may have seen what it is to foretell.
+
+    Raises:
+        SettingsError: it was.
+    """
+    if facts.snapshot_hash != snapshot_hash:
+        raise SettingsError(
+            f"{name} was trained on another snapshot, it may have seen what it is to foretell: train it on this one"
+        )

@@ -2,28 +2,36 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from recsys.errors import UnknownNameError
 from recsys.evaluation.graph import GraphResult, Scorer, TruthOptions, check_truth, evaluate_graph
 from recsys.evaluation.graph_baselines import DjNeighbours, OwnRepeats, Popularity, SongNeighbours
 from recsys.evaluation.graph_factors import fit_als, fit_bpr, fit_lightgcn
+from recsys.evaluation.graph_learned import ABLATIONS, fit_blend, fit_mgccf
 from recsys.progress import Progress, silent
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.later import Later
+from recsys.tracklists.mgccf import Part
 
 
 @dataclass(frozen=True)
 class Fitting:
     """How a method is fitted."""
 
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = 0
     progress: Progress = silent
 
 
 Fit = Callable[[GraphSnapshot, Fitting], Scorer]
 
-BASELINES: Mapping[str, Fit] = {
+
+def _ablation(without: tuple[Part, ...]) -> Fit:
+    return lambda snapshot, how: fit_mgccf(snapshot, without, device=how.device, seed=how.seed, progress=how.progress)
+
+
+METHODS: Mapping[str, Fit] = {
     "popularity": lambda snapshot, _: Popularity(snapshot),
     "own": lambda snapshot, _: OwnRepeats(snapshot),
     "own-90d": lambda snapshot, _: OwnRepeats(snapshot, 90),
@@ -31,13 +39,15 @@ BASELINES: Mapping[str, Fit] = {
     "item-knn": lambda snapshot, _: SongNeighbours(snapshot),
     "als": lambda snapshot, how: fit_als(snapshot, seed=how.seed, progress=how.progress),
     "bpr": lambda snapshot, how: fit_bpr(snapshot, seed=how.seed, progress=how.progress),
+    "blend": lambda snapshot, how: fit_blend(snapshot, seed=how.seed, progress=how.progress),
     "lightgcn": lambda snapshot, how: fit_lightgcn(snapshot, device=how.device, seed=how.seed, progress=how.progress),
+    **{name: _ablation(without) for name, without in ABLATIONS.items()},
 }
 """Fitted on a snapshot when they are asked for."""
 
 
-DEFAULT_METHODS = tuple(name for name in BASELINES if name != "lightgcn")
-"""LightGCN takes a GPU a minute and a processor hours."""
+DEFAULT_METHODS = tuple(name for name in METHODS if name not in ("lightgcn", *ABLATIONS))
+"""The others take a GPU a minute and a processor hours."""
 
 
 def chosen_methods(names: Iterable[str] = DEFAULT_METHODS) -> dict[str, Fit]:
@@ -47,9 +57,9 @@ def chosen_methods(names: Iterable[str] = DEFAULT_METHODS) -> dict[str, Fit]:
         UnknownNameError: there is no such method.
     """
     wanted = list(dict.fromkeys(names))
-    if unknown := [name for name in wanted if name not in BASELINES]:
-        raise UnknownNameError(f"there is no method {unknown[0]}, but {', '.join(BASELINES)}")
-    return {name: BASELINES[name] for name in wanted}
+    if unknown := [name for name in wanted if name not in METHODS]:
+        raise UnknownNameError(f"there is no method {unknown[0]}, but {', '.join(METHODS)}")
+    return {name: METHODS[name] for name in wanted}
 
 
 @dataclass(frozen=True)

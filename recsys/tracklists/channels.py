@@ -69,10 +69,11 @@ class Histories:
     """The players' rows among the DJs, -1 for somebody else."""
 
     def of(self, rows: Any) -> "Histories":
-        """Those of some players."""
+        """Those of some players; what is one matrix stays one."""
+        plays = self.plays[rows]
         return Histories(
-            self.plays[rows],
-            {days: matrix[rows] for days, matrix in self.recent.items()},
+            plays,
+            {days: plays if matrix is self.plays else matrix[rows] for days, matrix in self.recent.items()},
             self.days_since[rows],
             self.lists[rows],
             self.last_days[rows],

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from recsys.catalog import ListedTrack, SimilarTrack
-from recsys.errors import NotReadyError, UnknownNameError
+from recsys.errors import NotReadyError, SourceError, UnknownNameError
 
 if TYPE_CHECKING:
     from recsys.tracklists.channels import Integers
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MODEL = """
 SELECT m.id FROM model AS m WHERE m.kind = 'tracklist-recommender' AND m.name = %s
 """
+
+NO_MODEL = "RS001"
+"""What current_model() raises."""
 
 MODELS = "SELECT m.name FROM model AS m WHERE m.kind = 'tracklist-recommender' ORDER BY m.name"
 
@@ -45,8 +48,9 @@ SELECT wanted.place::integer AS rank, st.track_id, s.id AS song_id, s.title, s.v
 """
 
 PLAYED = """
-SELECT tt.song_id, count(DISTINCT tt.tracklist_id)::integer
-  FROM tracklist_dj AS td JOIN tracklist_track AS tt USING (tracklist_id)
+SELECT tt.song_id, count(DISTINCT tt.tracklist_id)::integer, max(t.played_on)
+  FROM tracklist_dj AS td JOIN tracklist AS t ON t.id = td.tracklist_id
+  JOIN tracklist_track AS tt ON tt.tracklist_id = t.id
  WHERE td.dj_id = %s AND tt.song_id IS NOT NULL
  GROUP BY tt.song_id
 """
@@ -92,7 +96,12 @@ def tracklist_model(connection: psycopg.Connection, name: str | None = None) -> 
         NotReadyError: there is none at all.
     """
     if name is None:
-        [(current,)] = connection.execute("SELECT current_model('tracklist-recommender')").fetchall()
+        try:
+            [(current,)] = connection.execute("SELECT current_model('tracklist-recommender')").fetchall()
+        except psycopg.DatabaseError as error:
+            if error.sqlstate != NO_MODEL:
+                raise
+            raise NotReadyError(error.diag.message_primary) from None
         return int(current)
     row = connection.execute(MODEL, (name,)).fetchone()
     if row is None:
@@ -115,8 +124,12 @@ def recommend_for_dj(
         found = cursor.execute(FOR_DJ, (dj_id, n, only_new, model_id)).fetchall()
     if found:
         return found
-    plays = {song: float(count) for song, count in connection.execute(PLAYED, (dj_id,))}
-    return recommend_for_likes(connection, plays, n, only_new=only_new, model_id=model_id)
+    played = {song: (plays, last) for song, plays, last in connection.execute(PLAYED, (dj_id,))}
+    likes = {song: float(plays) for song, (plays, _) in played.items()}
+    tracks = recommend_for_likes(connection, likes, n, only_new=only_new, model_id=model_id)
+    for track in tracks:
+        track.plays, track.last_played_on = played.get(track.song_id, (0, None))
+    return tracks
 
 
 def recommend_for_likes(
@@ -168,7 +181,11 @@ def loaded_recommender(connection: psycopg.Connection, model_id: int) -> "Traine
     row = connection.execute("SELECT folder, fingerprint FROM model WHERE id = %s", (model_id,)).fetchone()
     if row is None:
         raise NotReadyError(f"there is no tracklist model {model_id}: see `recsys model list`")
-    return _loaded(Path(row[0]), row[1])
+    try:
+        return _loaded(Path(row[0]), row[1])
+    except SourceError:
+        message = f"the model's folder {row[0]} is gone or damaged: run `recsys model import` again"
+        raise NotReadyError(message) from None
 
 
 @lru_cache(maxsize=2)
@@ -182,6 +199,7 @@ def similar_artists(
     connection: psycopg.Connection, artist_id: int, n: int = 10, *, model_id: int | None = None
 ) -> list[SimilarArtist]:
     """Artists who go with an artist in tracklists, best first; none where the model does not know him."""
+    model_id = tracklist_model(connection) if model_id is None else model_id
     with connection.cursor(row_factory=class_row(SimilarArtist)) as cursor:
         return cursor.execute("SELECT * FROM similar_artists(%s, %s, %s)", (artist_id, n, model_id)).fetchall()
 
@@ -190,6 +208,7 @@ def similar_djs(
     connection: psycopg.Connection, dj_id: int, n: int = 10, *, model_id: int | None = None
 ) -> list[SimilarDj]:
     """DJs who play what a DJ plays, best first; none where the model does not know him."""
+    model_id = tracklist_model(connection) if model_id is None else model_id
     with connection.cursor(row_factory=class_row(SimilarDj)) as cursor:
         return cursor.execute("SELECT * FROM similar_djs(%s, %s, %s)", (dj_id, n, model_id)).fetchall()
 
@@ -198,5 +217,6 @@ def nearest_songs(
     connection: psycopg.Connection, song_id: int, n: int = 10, *, model_id: int | None = None
 ) -> list[SimilarTrack]:
     """Songs that go with a song by the model's vectors, best first; none where the model does not know it."""
+    model_id = tracklist_model(connection) if model_id is None else model_id
     with connection.cursor(row_factory=class_row(SimilarTrack)) as cursor:
         return cursor.execute("SELECT * FROM nearest_songs(%s, %s, %s)", (song_id, n, model_id)).fetchall()

@@ -13,6 +13,8 @@ RARE = 5
 """Plays that a song is held to have beyond its own: one that is played once or twice says less."""
 
 _PASSES = 3
+_NOTHING = 1e-5
+"""Share of the first singular value up to which another one is a rounding error."""
 
 
 def song_scales(popularity: Floats) -> Floats:
@@ -24,14 +26,15 @@ def song_scales(popularity: Floats) -> Floats:
 def song_vectors(lists: Matrix, popularity: Floats, size: int = SIZE) -> Floats:
     """The main right singular vectors of the scaled (tracklists, songs) matrix, shape (songs, at most `size`).
 
-    Seeded; a tracklist counts less the longer it is. A song that stands in none is at 0.
+    Seeded; a tracklist counts less the longer it is. A song that stands in none is at 0: directions in which no
+    tracklist lies are dropped.
     """
     from sklearn.utils.extmath import randomized_svd
 
     lengths = np.maximum(np.diff(lists.indptr), 1)
     scaled = sparse.diags((1 / np.sqrt(lengths)).astype(np.float32)) @ lists @ sparse.diags(song_scales(popularity))
-    _, _, vectors = randomized_svd(scaled, min(size, *lists.shape), n_iter=_PASSES, random_state=0)
-    return np.ascontiguousarray(vectors.T, dtype=np.float32)
+    _, strengths, vectors = randomized_svd(scaled, min(size, *lists.shape), n_iter=_PASSES, random_state=0)
+    return np.ascontiguousarray(vectors[strengths > _NOTHING * strengths[0]].T, dtype=np.float32)
 
 
 def units(vectors: Floats) -> Floats:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cli.evaluate_graph import METHODS
+from cli import evaluate_graph
 from recsys.evaluation.graph import Scorer, first_songs
 from recsys.evaluation.graph_baselines import DjNeighbours, OwnRepeats, Popularity, SongNeighbours, recent_plays
 from recsys.evaluation.graph_factors import Factors, fit_als, fit_bpr, fit_lightgcn, mean_fold_in
-from recsys.evaluation.graph_methods import BASELINES, Fitting
+from recsys.evaluation.graph_methods import METHODS, Fitting
 from tests.graph_worlds import LETTERS, places, plays_of, snapshot_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -90,7 +90,7 @@ def test_songs_of_the_same_tracklists_follow() -> None:
 
 def test_a_listener_without_plays_is_no_error() -> None:
     for name in ("popularity", "own", "own-90d", "dj-knn", "item-knn", "bpr", "als"):
-        scores = BASELINES[name](TWO_TASTES, Fitting()).of_listeners(plays_of("", "a"))
+        scores = METHODS[name](TWO_TASTES, Fitting()).of_listeners(plays_of("", "a"))
         assert scores.shape == (2, len(LETTERS))
         assert scores.dtype == np.float32
         assert not np.isnan(scores).any()
@@ -123,4 +123,4 @@ def test_a_listener_is_the_mean_of_the_songs() -> None:
 
 
 def test_the_command_names_all_methods() -> None:
-    assert tuple(BASELINES) == METHODS
+    assert tuple(METHODS) == evaluate_graph.METHODS

@@ -23,7 +23,7 @@ from recsys.evaluation.graph import (
     first_songs,
     score_songs,
 )
-from recsys.evaluation.graph_methods import BASELINES, Fitting, chosen_methods, measure
+from recsys.evaluation.graph_methods import METHODS, Fitting, chosen_methods, measure
 from recsys.evaluation.graph_tables import graph_tables
 from recsys.evaluation.metrics import ndcg, paper_scores
 from recsys.tracklists.graph_snapshot import GraphSnapshot
@@ -185,7 +185,7 @@ def test_a_method_without_its_package_is_left_out_and_named() -> None:
 
 def test_methods_are_chosen_by_name() -> None:
     assert list(chosen_methods(["own", "als", "own"])) == ["own", "als"]
-    assert "lightgcn" in BASELINES
+    assert "lightgcn" in METHODS
     assert "lightgcn" not in chosen_methods()
     with pytest.raises(UnknownNameError, match="no method als2, but popularity"):
         chosen_methods(["als2"])
