@@ -8,10 +8,10 @@ from recsys.errors import SettingsError
 from recsys.evaluation.graph import Floats, Integers
 from recsys.progress import Progress, silent
 from recsys.tracklists.blend import BlendOptions
-from recsys.tracklists.channels import past_of
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.mgccf import MgccfOptions, Part
+from recsys.tracklists.past import past_of
 from recsys.tracklists.recommender import TrainedFacts
 from recsys.tracklists.stored_arrays import Matrix
 

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from recsys.tracklists.channels import FEATURES, Candidates, Histories, Integers, Past
+from recsys.tracklists.channels import FEATURES
+from recsys.tracklists.past import Candidates, Histories, Past
 from recsys.tracklists.song_space import Floats
+from recsys.tracklists.sparse_rows import Integers
 
 PARTS = ("known", "new")
 """The forests: of songs that a player played, and of those that he did not."""

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.tracklists.blend import PARTS, Blend, BlendOptions, Forest
-from recsys.tracklists.channels import FEATURES, past_before
+from recsys.tracklists.channels import FEATURES
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
+from recsys.tracklists.past import past_before
 from recsys.tracklists.song_space import Floats
 from recsys.tracklists.stored_arrays import Matrix
 

@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from recsys.tracklists.blend import Blend, Scored
-from recsys.tracklists.channels import Integers, Past
 from recsys.tracklists.mgccf import Mgccf
+from recsys.tracklists.past import Past
 from recsys.tracklists.song_space import Floats, units
+from recsys.tracklists.sparse_rows import Integers
 from recsys.tracklists.stored_arrays import Matrix
 
 FORETOLD = 3000

@@ -14,9 +14,9 @@ from recsys.catalog import ListedTrack, SimilarTrack
 from recsys.errors import NotReadyError, SourceError, UnknownNameError
 
 if TYPE_CHECKING:
-    from recsys.tracklists.channels import Integers
     from recsys.tracklists.recommender import Trained
     from recsys.tracklists.song_space import Floats
+    from recsys.tracklists.sparse_rows import Integers
 
 MODEL = """
 SELECT m.id FROM model AS m WHERE m.kind = 'tracklist-recommender' AND m.name = %s

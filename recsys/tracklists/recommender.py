@@ -14,10 +14,11 @@ from recsys.folders import Layout, check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
 from recsys.tracklists.blend import PARTS, Blend, BlendOptions, Forest, check_forest
 from recsys.tracklists.blend_training import train_blend
-from recsys.tracklists.channels import Integers, Past, past_of
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot
 from recsys.tracklists.mgccf import Mgccf, MgccfOptions
+from recsys.tracklists.past import Past, past_of
+from recsys.tracklists.sparse_rows import Integers
 from recsys.tracklists.stored_arrays import Arrays, Matrix, hash_of, matrix_arrays, matrix_of
 
 MANIFEST_FILE = "recommender.json"

@@ -13,8 +13,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from recsys.errors import NotReadyError
 from recsys.tracklists.blend import PARTS, Blend, BlendOptions, Forest, check_forest
 from recsys.tracklists.blend_training import _onnx, _rounded_down, spans, train_blend
-from recsys.tracklists.channels import FEATURES, NEVER, Candidates, past_of
+from recsys.tracklists.channels import FEATURES, NEVER
 from recsys.tracklists.graph_snapshot import GraphSnapshot
+from recsys.tracklists.past import Candidates, past_of
 from recsys.tracklists.song_space import Floats
 from tests.graph_worlds import snapshot_of
 from tests.scenes import SONGS, scene_sets, snapshot

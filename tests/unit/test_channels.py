@@ -11,8 +11,9 @@ import pytest
 from scipy import sparse
 
 from recsys.tracklists import channels
-from recsys.tracklists.channels import AT_ONCE, FEATURES, NEVER, Candidates, Past, past_before, past_of
+from recsys.tracklists.channels import FEATURES, NEVER
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
+from recsys.tracklists.past import AT_ONCE, Candidates, Past, past_before, past_of
 from tests.graph_worlds import LETTERS, places, plays_of, snapshot_of
 
 SONGS = len(LETTERS)

@@ -13,9 +13,9 @@ from recsys import __version__
 from recsys.errors import NotReadyError, SourceError
 from recsys.tracklists.blend import BlendOptions, Scored
 from recsys.tracklists.blend_training import train_blend
-from recsys.tracklists.channels import past_of
 from recsys.tracklists.forecasting import BlendRecommender
 from recsys.tracklists.graph_snapshot import GraphSnapshot
+from recsys.tracklists.past import past_of
 from recsys.tracklists.recommender import (
     ARRAYS_FILE,
     MANIFEST_FILE,
