@@ -160,4 +160,3 @@ def _compared_vectors(connection: psycopg.Connection, model_id: int, titles: Ids
         raise NotReadyError("not every title has a vector: run `recsys titles embed`")
     wanted: npt.NDArray[np.float32] = vectors[np.searchsorted(found, titles)]
     return wanted
-

@@ -159,7 +159,6 @@ def test_what_is_alike_is_told(recsys: Command) -> None:
 
 def test_what_makes_no_sense_is_a_usage_error(recsys: Command) -> None:
     assert "it goes with --dj, --djs or --like" in usage_error(recsys("recommend", "night", "--new"))
-    assert "it goes with --dj, --djs or --like" in usage_error(recsys("recommend", "night", "--model", "mine"))
     assert "ask for one of --dj and TITLE" in usage_error(recsys("recommend", "night", "--dj", "Ann Ray"))
     assert "it goes with a title" in usage_error(recsys("recommend", "--dj", "Ann Ray", "--max-per-artist", "1"))
     for score in ("0", "nan"):
@@ -202,4 +201,3 @@ def test_a_world_of_another_database_is_refused(world: Trained, database: str, t
     lists = [{"id": "1", "dj": "Ann Ray", "tracks": [song(0)]}]
     assert other("ingest", "tracklists", write_lines(tmp_path / "lists.jsonl", lists)).returncode == 0
     assert complaint(other("similar", "dj", "Ann Ray")).startswith(NOTHING_YET)
-    assert complaint(other("recommend", "--like", "House Song 0")).startswith(NOTHING_YET)

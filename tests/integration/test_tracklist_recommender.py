@@ -71,7 +71,7 @@ class World:
 
     def names(self, table: str) -> dict[int, str]:
         column = "title" if table == "song" else "name"
-        return dict(rows(self.connection, f"SELECT id, {column} FROM {table}"))  # type: ignore[arg-type]
+        return dict(rows(self.connection, f"SELECT id, {column} FROM {table}"))
 
     def id(self, table: str, name: str) -> int:
         [found] = [number for number, there in self.names(table).items() if there == name]
@@ -170,7 +170,7 @@ def test_a_dj_who_was_loaded_after_training_is_answered_by_his_plays(world: Worl
     number = world.id("dj", LATE)
     assert rows(world.connection, "SELECT * FROM recommend_for_dj(%s)", number) == []
     found = recommend_for_dj(world.connection, number, 20)
-    titles = [track["title"] for track in LATER[0]["tracks"]]  # type: ignore[attr-defined]
+    titles = [track["title"] for track in LATER[0]["tracks"]]
     ids = [world.id("song", title) for title in titles]
     likes = dict(zip(ids, [2.0, 2.0, *[1.0] * 8], strict=True))
     wanted = recommend_for_likes(world.connection, likes, 20, only_new=False)
@@ -254,7 +254,7 @@ def test_artists_are_alike_who_stand_in_the_same_tracklists(world: World) -> Non
         held = [
             record
             for record in [*records(SETS), *LATER]
-            if any(track["artists"] == [artist.name] for track in record["tracks"])  # type: ignore[attr-defined]
+            if any(track["artists"] == [artist.name] for track in record["tracks"])
         ]
         assert artist.tracklists == len(held)
     assert similar_artists(world.connection, number, 4) == found[:4]
@@ -315,7 +315,7 @@ def test_a_kind_that_is_not_embedded_is_refused(world: World) -> None:
 
 def test_sessions_that_know_nothing_of_the_schema_are_answered(world: World) -> None:
     dj = world.id("dj", "Ann Ray")
-    with psycopg.connect(world.settings.database_url) as connection:
+    with psycopg.connect(world.settings.database_url or "") as connection:
         for call in ("recommend_for_dj", "similar_djs"):
             assert len(rows(connection, f"SELECT * FROM recsys.{call}(%s)", dj)) >= 7
         assert len(rows(connection, "SELECT * FROM recsys.recommend_for_dj(%s, only_new => true)", dj)) == 10
@@ -323,10 +323,10 @@ def test_sessions_that_know_nothing_of_the_schema_are_answered(world: World) -> 
 
 def test_the_same_twice_is_one_model(loaded: Settings, connection: psycopg.Connection, world: World) -> None:
     first = import_recommender(loaded, world.folder, name="mine")
-    stored = [rows(connection, f"SELECT * FROM {table} ORDER BY 1, 2") for table in (*EMBEDDED, "dj_forecast")]
+    stored = [rows(connection, f"SELECT * FROM {name} ORDER BY 1, 2") for name in (*EMBEDDED, "dj_forecast")]
     second = import_recommender(loaded, world.folder, name="mine")
     assert second == first
-    assert [rows(connection, f"SELECT * FROM {table} ORDER BY 1, 2") for table in (*EMBEDDED, "dj_forecast")] == stored
+    assert [rows(connection, f"SELECT * FROM {name} ORDER BY 1, 2") for name in (*EMBEDDED, "dj_forecast")] == stored
     # Its own folder can be imported as well, and another name renames it.
     third = import_recommender(loaded, first.folder)
     assert third == first
@@ -347,8 +347,8 @@ def test_a_retrained_one_of_the_name_takes_the_place_of_the_old_one(
         (other, "other", False),
         (new, "mine", True),
     ]
-    for table in (*TABLES, "dj_forecast"):
-        assert rows(connection, f"SELECT DISTINCT model_id FROM {table} ORDER BY 1") == [(other,), (new,)]
+    for name in (*TABLES, "dj_forecast"):
+        assert rows(connection, f"SELECT DISTINCT model_id FROM {name} ORDER BY 1") == [(other,), (new,)]
     assert rows(connection, "SELECT indexname FROM pg_indexes WHERE indexname ~ '_hnsw_'") == []
     assert tracklist_model(connection) == tracklist_model(connection, "mine") == new
     assert load_recommender(recommenders_folder(loaded) / "mine").facts.options["trees"] == 9
@@ -453,7 +453,7 @@ def test_an_unknown_recommender_lists_those_that_there_are(world: World) -> None
 def test_a_profile_counts_what_a_dj_played(settings: Settings, connection: psycopg.Connection, tmp_path: Path) -> None:
     def tracks(letters: str) -> list[dict[str, object]]:
         by = {"a": "Ann", "b": "Ann", "c": "Bob", "d": "Cid", "e": "Dot", "f": "Eli", "r": "Fox"}
-        known = {
+        known: dict[str, dict[str, object]] = {
             letter: {"title": f"{letter} (Zed Remix)" if letter == "r" else letter, "artists": [artist]}
             for letter, artist in by.items()
         }

@@ -40,7 +40,7 @@ def grown_on(features: Floats, seed: int, **more: Any) -> HistGradientBoostingCl
 
 def at_thresholds(grown: HistGradientBoostingClassifier, rows: Floats) -> Floats:
     """Rows with one feature at a threshold, right below and right above, as far as float32 can say."""
-    made = []
+    made: list[Floats] = []
     for (tree,) in grown._predictors:
         for node in tree.nodes[tree.nodes["is_leaf"] == 0]:
             near = np.float32(node["num_threshold"])

@@ -190,10 +190,10 @@ class Oracle:
         """What counts is seen from the midst of the 60 days in which the player is asked for."""
         middle = day // 60 * 60 + 30
         own = [then for djs, songs, then in self.lists if dj in djs and s in songs and then <= middle]
-        return sum(2.0 ** ((then - middle) / 180) for then in own)
+        return math.fsum(2.0 ** ((then - middle) / 180) for then in own)
 
     def current(self, s: str, day: int, life: int) -> float:
-        return sum(2.0 ** ((then - day) / life) for _, songs, then in self.lists if s in songs and then <= day)
+        return math.fsum(2.0 ** ((then - day) / life) for _, songs, then in self.lists if s in songs and then <= day)
 
     def first_played(self, s: str) -> int:
         return min((day for _, songs, day in self.lists if s in songs), default=self.last)

@@ -166,7 +166,7 @@ def test_a_single_changed_number_is_damage(folder: Path, name: str) -> None:
         arrays = dict(stored)
     changed = arrays[name].copy()
     changed.reshape(-1)[-1] += 1
-    np.savez_compressed(folder / ARRAYS_FILE, **arrays | {name: changed})  # type: ignore[arg-type]
+    np.savez_compressed(folder / ARRAYS_FILE, **arrays | {name: changed})
     with pytest.raises(SourceError, match="its content is not what its manifest says"):
         load_recommender(folder)
 
