@@ -133,7 +133,7 @@ def _lines(file: Path) -> list[str]:
         lines: Iterable[str] = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise RecsysError(f"{file} is not UTF-8 text") from None
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
 
 
 def _scored(text: str) -> tuple[str, float]:

@@ -77,6 +77,8 @@ def recommend(
     ]
     if len(asked_for) > 1:
         raise typer.BadParameter(f"ask for one of {' and '.join(asked_for)}", param_hint=asked_for[0])
+    if new and (like or likes):
+        raise typer.BadParameter("what goes with likes is new anyway: it goes with --dj or --djs", param_hint="--new")
     if asked_for and asked_for != ["TITLE"]:
         _only_with_title(exclude_artist, exclude_track, max_per_artist, as_of, explain or vote is not Vote.SOFT)
         asked = Asked(n, only_new=new, model=model, form=form, out=out, as_json=as_json)

@@ -32,15 +32,16 @@ SELECT d.id AS dj_id, d.name, lists.tracklists, lists.first_played_on, lists.las
  ) AS lists
  CROSS JOIN LATERAL (
    SELECT coalesce(sum(s.plays), 0)::bigint AS plays, count(*) AS songs,
-          (array_agg(concat_ws(' - ', nullif(s.artist, ''), s.title) ORDER BY s.plays DESC, s.id))[1\\:5] AS titles
-     FROM (SELECT song.id, song.artist, song.title, count(*) AS plays
+          (array_agg(concat_ws(' - ', nullif(s.artist, ''), s.title || coalesce(' (' || s.version || ')', ''))
+                     ORDER BY s.plays DESC, s.id))[1\\:5] AS titles
+     FROM (SELECT song.id, song.artist, song.title, song.version, count(DISTINCT td.tracklist_id) AS plays
              FROM tracklist_dj AS td JOIN tracklist_track AS tt USING (tracklist_id) JOIN song ON song.id = tt.song_id
             WHERE td.dj_id = d.id
             GROUP BY song.id) AS s
  ) AS played
  CROSS JOIN LATERAL (
    SELECT (array_agg(a.name ORDER BY a.plays DESC, a.id))[1\\:5] AS names
-     FROM (SELECT artist.id, artist.name, count(*) AS plays
+     FROM (SELECT artist.id, artist.name, count(DISTINCT (td.tracklist_id, tt.song_id)) AS plays
              FROM tracklist_dj AS td JOIN tracklist_track AS tt USING (tracklist_id)
              JOIN song_artist AS sa USING (song_id) JOIN artist ON artist.id = sa.artist_id
             WHERE td.dj_id = d.id AND sa.role <> 'remixer'

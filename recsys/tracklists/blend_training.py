@@ -14,6 +14,7 @@ from recsys.tracklists.channels import FEATURES
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
 from recsys.tracklists.past import past_before
 from recsys.tracklists.song_space import Floats
+from recsys.tracklists.sparse_rows import scaled
 from recsys.tracklists.stored_arrays import Matrix
 
 Mask = npt.NDArray[np.bool_]
@@ -97,7 +98,8 @@ def _gather(
 ) -> Iterator[tuple[str, _Rows]]:
     """For each DJ who can be learned from: rows of songs that he knows, and of new ones."""
     past = past_before(snapshot, span.is_known)
-    later: Matrix = (snapshot.dj_lists @ past_before(snapshot, span.is_later).lists).tocsr()
+    later: Matrix = (scaled(snapshot.dj_lists, columns=span.is_later) @ snapshot.lists).tocsr()
+    later.eliminate_zeros()
     lists = np.asarray(past.dj_lists @ past.is_known.astype(np.float32)).ravel()
     is_fit = (lists >= options.least_lists) & (np.diff(past.plays.indptr) >= options.least_songs)
     djs = np.flatnonzero(is_fit & (np.diff(later.indptr) > 0))

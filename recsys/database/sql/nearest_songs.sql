@@ -5,29 +5,33 @@ RETURNS TABLE (
   rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
   score double precision, playlists integer, tracklists integer
 )
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
-  WITH chosen AS MATERIALIZED (SELECT coalesce(model, current_model('tracklist-recommender')) AS id),
-  near AS (
-    SELECT f.id, f.similarity
-      FROM chosen
-     CROSS JOIN LATERAL (
-       SELECT 'likeness' AS kind, e.embedding FROM song_likeness AS e
-        WHERE e.model_id = chosen.id AND e.song_id = nearest_songs.song
-        UNION ALL
-       SELECT 'song', e.embedding FROM song_embedding AS e
-        WHERE e.model_id = chosen.id AND e.song_id = nearest_songs.song
-          AND NOT EXISTS (SELECT FROM song_likeness AS any_song WHERE any_song.model_id = chosen.id)
-     ) AS own
-     CROSS JOIN LATERAL nearest_embedded(own.kind, own.embedding, n + 1, chosen.id) AS f
-     WHERE f.id <> nearest_songs.song
-  )
-  SELECT (row_number() OVER (ORDER BY near.similarity DESC, near.id))::integer, st.track_id, near.id, s.title, s.version,
-         s.artist, t.uri, t.duration_ms, near.similarity::double precision, coalesce(st.playlists, 0),
-         coalesce(st.tracklists, 0)
-    FROM near JOIN song AS s ON s.id = near.id LEFT JOIN song_stats AS st ON st.song_id = near.id
-    LEFT JOIN track AS t ON t.id = st.track_id
-   ORDER BY 1
-   LIMIT n
+#variable_conflict use_column
+DECLARE
+  chosen bigint := coalesce(model, current_model('tracklist-recommender'));
+BEGIN
+  RETURN QUERY
+    WITH near AS (
+      SELECT f.id, f.similarity
+        FROM (
+         SELECT 'likeness' AS kind, e.embedding FROM song_likeness AS e
+          WHERE e.model_id = chosen AND e.song_id = nearest_songs.song
+          UNION ALL
+         SELECT 'song', e.embedding FROM song_embedding AS e
+          WHERE e.model_id = chosen AND e.song_id = nearest_songs.song
+            AND NOT EXISTS (SELECT FROM song_likeness AS any_song WHERE any_song.model_id = chosen)
+       ) AS own
+       CROSS JOIN LATERAL nearest_embedded(own.kind, own.embedding, greatest(n, 0) + 1, chosen) AS f
+       WHERE f.id <> nearest_songs.song
+    )
+    SELECT (row_number() OVER (ORDER BY near.similarity DESC, near.id))::integer, st.track_id, near.id, s.title, s.version,
+           s.artist, t.uri, t.duration_ms, near.similarity::double precision, coalesce(st.playlists, 0),
+           coalesce(st.tracklists, 0)
+      FROM near JOIN song AS s ON s.id = near.id LEFT JOIN song_stats AS st ON st.song_id = near.id
+      LEFT JOIN track AS t ON t.id = st.track_id
+     ORDER BY 1
+     LIMIT greatest(n, 0);
+END
 $$;

@@ -7,31 +7,37 @@ RETURNS TABLE (
   rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
   score double precision, artists text[], plays integer, last_played_on date
 )
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
-  WITH best AS MATERIALIZED (
-    SELECT b.song_id, b.score, b.place
-      FROM dj_forecast AS f
-     CROSS JOIN LATERAL unnest(f.song_ids, f.scores, f.is_known) WITH ORDINALITY AS b (song_id, score, is_known, place)
-     WHERE f.model_id = coalesce(model, current_model('tracklist-recommender')) AND f.dj_id = recommend_for_dj.dj
-       AND NOT (only_new AND b.is_known)
-     ORDER BY b.place
-     LIMIT n
-  ), played AS MATERIALIZED (
-    SELECT tt.song_id, count(DISTINCT t.id)::integer AS plays, max(t.played_on) AS last_played_on
-      FROM tracklist_dj AS td JOIN tracklist AS t ON t.id = td.tracklist_id
-      JOIN tracklist_track AS tt ON tt.tracklist_id = t.id
-     WHERE td.dj_id = recommend_for_dj.dj
-     GROUP BY tt.song_id
-  )
-  SELECT (row_number() OVER (ORDER BY b.place))::integer, st.track_id, s.id, s.title, s.version, s.artist, t.uri,
-         t.duration_ms, b.score::double precision,
-         ARRAY(SELECT a.name FROM song_artist AS sa JOIN artist AS a ON a.id = sa.artist_id
-                WHERE sa.song_id = s.id AND sa.role <> 'remixer'
-                ORDER BY sa.role = 'featured', strpos(s.artist, a.name), a.id),
-         coalesce(p.plays, 0), p.last_played_on
-    FROM best AS b JOIN song AS s ON s.id = b.song_id LEFT JOIN song_stats AS st ON st.song_id = s.id
-    LEFT JOIN track AS t ON t.id = st.track_id LEFT JOIN played AS p ON p.song_id = s.id
-   ORDER BY 1
+#variable_conflict use_column
+DECLARE
+  chosen bigint := coalesce(model, current_model('tracklist-recommender'));
+BEGIN
+  RETURN QUERY
+    WITH best AS MATERIALIZED (
+      SELECT b.song_id, b.score, b.place
+        FROM dj_forecast AS f
+       CROSS JOIN LATERAL unnest(f.song_ids, f.scores, f.is_known) WITH ORDINALITY AS b (song_id, score, is_known, place)
+       WHERE f.model_id = chosen AND f.dj_id = recommend_for_dj.dj
+         AND NOT (only_new AND b.is_known)
+       ORDER BY b.place
+       LIMIT greatest(n, 0)
+    ), played AS MATERIALIZED (
+      SELECT tt.song_id, count(DISTINCT t.id)::integer AS plays, max(t.played_on) AS last_played_on
+        FROM tracklist_dj AS td JOIN tracklist AS t ON t.id = td.tracklist_id
+        JOIN tracklist_track AS tt ON tt.tracklist_id = t.id
+       WHERE td.dj_id = recommend_for_dj.dj
+       GROUP BY tt.song_id
+    )
+    SELECT (row_number() OVER (ORDER BY b.place))::integer, st.track_id, s.id, s.title, s.version, s.artist, t.uri,
+           t.duration_ms, b.score::double precision,
+           ARRAY(SELECT a.name FROM song_artist AS sa JOIN artist AS a ON a.id = sa.artist_id
+                  WHERE sa.song_id = s.id AND sa.role <> 'remixer'
+                  ORDER BY sa.role = 'featured', strpos(s.artist, a.name), a.id),
+           coalesce(p.plays, 0), p.last_played_on
+      FROM best AS b JOIN song AS s ON s.id = b.song_id LEFT JOIN song_stats AS st ON st.song_id = s.id
+      LEFT JOIN track AS t ON t.id = st.track_id LEFT JOIN played AS p ON p.song_id = s.id
+     ORDER BY 1;
+END
 $$;
