@@ -4,7 +4,7 @@ import typer
 
 from . import challenge, clusters, finetune, output
 
-app = typer.Typer(help="The title recommender: what it learns, and files to measure it by.", no_args_is_help=True)
+app = typer.Typer(help="The title recommender: embed, measure, tune.", no_args_is_help=True)
 app.command("cluster")(clusters.cluster)
 app.command("clean")(clusters.clean)
 app.command("split")(clusters.split)
@@ -28,9 +28,9 @@ def embed(
     ),
     as_json: bool = output.JSON,
 ) -> None:
-    """Embed new titles, learn from playlists what titles mean, build what they vote for.
+    """Embed titles, and learn what playlists say of them.
 
-    Each distinct title once; an interrupted run goes on where it stopped.
+    Each distinct title is embedded once, an interrupted run goes on with the rest; what they vote for is built anew.
     """
     from recsys.config import load_settings
     from recsys.titles import embed_titles
