@@ -36,7 +36,7 @@ def challenge(
     email: str = typer.Option("recsys@example.org", metavar="ADDRESS", help="Where the team is reached."),
     as_of: str = AS_OF,
 ) -> None:
-    """Write a submission: 500 tracks for every playlist of a challenge set.
+    """Write 500 tracks for each playlist of a challenge set.
 
     Any title is answered, also an unseen or empty one, and any given tracks. The file is there once it is whole.
     """

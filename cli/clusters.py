@@ -91,9 +91,10 @@ def clean(
     ),
     as_json: bool = output.JSON,
 ) -> None:  # fmt: skip
-    """Mark clusters whose playlists have no title in common as miscellaneous.
+    """Mark clusters whose playlists share no title.
 
-    They are left out of training by clusters, and of a split by the seed protocol. Run again to mark others.
+    They are miscellaneous: left out of training by clusters, and of a split by the seed protocol. Run again to mark
+    others.
     """
     from recsys.config import load_settings
     from recsys.titles.clusters import mark_miscellaneous

@@ -61,7 +61,11 @@ def snapshot(
     ]
     output.print_table(output.table(("snapshot", "left"), ("", "right")), [(n, output.number(c)) for n, c in rows])
     if not summary.clusters:
-        output.note("there are no cluster labels, which cross-entropy, triplet and contrastive learn from")
+        named = "" if split is None else f" --split {split}"
+        output.note(
+            "there are no cluster labels, which cross-entropy, triplet and contrastive learn from:"
+            f" run `recsys titles cluster{named}`, `recsys titles clean` for them"
+        )
 
 
 def _export(folder: Path, split: str | None) -> "SnapshotSummary":

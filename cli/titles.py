@@ -4,7 +4,7 @@ import typer
 
 from . import challenge, clusters, finetune, output
 
-app = typer.Typer(help="The title recommender: what it learns, and files to measure it by.", no_args_is_help=True)
+app = typer.Typer(help="The title recommender: embed, measure, tune.", no_args_is_help=True)
 app.command("cluster")(clusters.cluster)
 app.command("clean")(clusters.clean)
 app.command("split")(clusters.split)
@@ -28,9 +28,9 @@ def embed(
     ),
     as_json: bool = output.JSON,
 ) -> None:
-    """Embed new titles, learn from playlists what titles mean, build what they vote for.
+    """Embed titles, and learn what playlists say of them.
 
-    Each distinct title once; an interrupted run goes on where it stopped.
+    Each distinct title is embedded once, an interrupted run goes on with the rest; what they vote for is built anew.
     """
     from recsys.config import load_settings
     from recsys.titles import embed_titles
@@ -62,7 +62,8 @@ def tune(
 ) -> None:
     """Fit the vote's parameters on validation.
 
-    They are kept with every recommender of the same encoder; run `recsys titles embed` afterwards.
+    They are kept with every recommender of the same encoder; run `recsys titles embed` afterwards. An interrupted run
+    changes nothing, and goes on where it stopped.
     """
     from recsys.config import load_settings
     from recsys.evaluation.titles import validation_score
@@ -71,7 +72,8 @@ def tune(
     settings = load_settings()
     with output.steps("trials") as show:
         score = validation_score(settings, split, limit)
-        summary = tune_titles(settings, split, score, profiles=profiles, progress=show)
+        measured = "validation" if limit is None else f"{limit} of validation"
+        summary = tune_titles(settings, split, score, profiles=profiles, measured=measured, progress=show)
     if as_json:
         output.print_json([summary])
         return
@@ -79,4 +81,7 @@ def tune(
     output.print_table(
         made, [(t.name, f"{t.value:g}", f"{t.score:.5f}", "better" if t.is_better else "") for t in summary.trials]
     )
-    output.note(f"score {summary.before:.5f} before, {summary.after:.5f} after; now run `recsys titles embed`")
+    if summary.after > summary.before:
+        output.note(f"score {summary.before:.5f} before, {summary.after:.5f} after; now run `recsys titles embed`")
+    else:
+        output.note(f"score {summary.before:.5f}: nothing that was tried is better, all stays as it is")

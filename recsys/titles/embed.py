@@ -40,9 +40,10 @@ SELECT t.id, t.name
    AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = %s AND e.title_id = t.id)
 """
 
-# What was fitted by `recsys titles tune` outlives a rebuild.
+# What was fitted by `recsys titles tune` outlives a rebuild, and not what one that was killed was trying.
 FORMER = """
-SELECT m.id, m.config -> 'parameters', m.config -> 'smoothing'
+SELECT m.id, coalesce(m.config #> '{tuning,start,parameters}', m.config -> 'parameters'),
+       coalesce(m.config #> '{tuning,start,smoothing}', m.config -> 'smoothing')
   FROM model AS m
  WHERE m.kind = 'title-recommender' AND (m.config ->> 'encoder')::bigint = %s
    AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM %s AND (m.config ? 'adapter') = %s

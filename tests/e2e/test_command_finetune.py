@@ -24,7 +24,10 @@ def test_an_encoder_is_trained_without_a_database_and_imported(recsys: Command, 
     done = recsys("titles", "snapshot", tmp_path / "snapshot", "--split", "clean")
     assert ["playlists", "60"] in cells(done)
     assert ["train", "48"] in cells(done)
-    assert done.stderr == "there are no cluster labels, which cross-entropy, triplet and contrastive learn from\n"
+    assert done.stderr == (
+        "there are no cluster labels, which cross-entropy, triplet and contrastive learn from:"
+        " run `recsys titles cluster --split clean`, `recsys titles clean` for them\n"
+    )
 
     without_database = recsys.given(DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
     out = tmp_path / "like"

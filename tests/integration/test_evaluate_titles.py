@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from recsys.catalog import ingest
 from recsys.config import Settings
@@ -187,6 +188,65 @@ def test_tuning_the_profiles_leaves_those_of_the_choice(own_world: Settings) -> 
     summary: TuneSummary = tune_titles(own_world, "clean", score)
     assert (summary.smoothing["kernel_share"], summary.after) == (0.3, 1.0)
     assert weights(summary.model_id) == seen[2]
+
+
+def test_an_interrupted_tuning_leaves_what_was_there_and_goes_on(own_world: Settings) -> None:
+    settings = ("parameters", "smoothing")
+
+    def state() -> list[object]:
+        with connect(own_world, autocommit=True) as connection:
+            models = "SELECT id, config -> 'parameters', config -> 'smoothing' FROM model ORDER BY id"
+            profiles = "SELECT * FROM title_profile ORDER BY model_id, title_id"
+            return [connection.execute(query).fetchall() for query in (models, profiles)]
+
+    def score(model: int) -> float:
+        """Better with every trial, until somebody presses Ctrl-C."""
+        if len(seen) == last:
+            raise KeyboardInterrupt
+        with connect(own_world, autocommit=True) as connection:
+            row = connection.execute("SELECT config FROM model WHERE id = %s", (model,)).fetchone()
+        assert row is not None
+        seen.append({name: row[0][name] for name in settings})
+        return len(seen)
+
+    seen: list[dict[str, object]] = []
+    before = state()
+    for last in (1, 5, 25):
+        with pytest.raises(KeyboardInterrupt):
+            tune_titles(own_world, "clean", score)
+        assert len(seen) == last
+        assert state() == before
+    last = 1_000
+    summary = tune_titles(own_world, "clean", score)
+    assert (summary.before, summary.after) == (1, len(seen))
+    assert all(earlier != later for place, later in enumerate(seen) for earlier in seen[:place])
+    assert state() != before
+    with connect(own_world, autocommit=True) as connection:
+        query = "SELECT config -> 'parameters', config ? 'tuning' FROM model WHERE kind = 'title-recommender'"
+        assert connection.execute(query).fetchall() == [(summary.parameters, False)] * 2
+
+
+def test_what_a_killed_tuning_was_trying_is_not_taken_up(own_world: Settings) -> None:
+    with connect(own_world, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE model SET config = config || %s WHERE config ->> 'split' IS NOT NULL",
+            (
+                Jsonb(
+                    {
+                        "parameters": {"artist": 4.0},
+                        "smoothing": {"kernel_share": 0.0},
+                        "tuning": {
+                            "measured": "",
+                            "scores": {},
+                            "start": {"parameters": {"artist": 1.0}, "smoothing": {}},
+                        },
+                    }
+                ),
+            ),
+        )
+        made = embed_titles(own_world, split="clean")
+        query = "SELECT config -> 'parameters', config -> 'smoothing', config ? 'tuning' FROM model WHERE id = %s"
+        assert connection.execute(query, (made.model_id,)).fetchone() == ({"artist": 1.0}, {}, False)
 
 
 def test_scores_come_from_the_validation_part(own_world: Settings) -> None:
