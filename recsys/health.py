@@ -139,7 +139,7 @@ def _titles(connection: psycopg.Connection) -> Iterator[Finding]:
 def _tracklists(connection: psycopg.Connection) -> Iterator[Finding]:
     row = connection.execute(FORETOLD).fetchone()
     if row is None:
-        enough = "SELECT count(*) >= %s FROM (SELECT FROM tracklist LIMIT %s) AS some"
+        enough = "SELECT count(*) >= %s FROM (SELECT FROM tracklist LIMIT %s) AS first_ones"
         [(is_worth,)] = connection.execute(enough, (MANY_TRACKLISTS, MANY_TRACKLISTS)).fetchall()
         if is_worth:
             mend = "recsys tracklists prepare GRAPHS, then recsys tracklists train"
