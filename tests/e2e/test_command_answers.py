@@ -218,5 +218,5 @@ def test_given_songs_go_on_with_and_without_a_title(embedded: Command) -> None:
     both = json_lines(embedded("recommend", "sleep", "--seed-track", "spotify:track:a", "--json"))
     assert {"Delta", "Epsilon", "Zeta"} <= {track["title"] for track in both}
     assert "Alpha" not in {track["title"] for track in both}
-    assert "give a title, or a song with --seed-track" in usage_error(embedded("recommend"))
+    assert "give a title, a song with --seed-track, a DJ" in usage_error(embedded("recommend"))
     assert "--vote" in usage_error(embedded("recommend", "--seed-track", "spotify:track:a", "--explain"))
