@@ -57,6 +57,8 @@ def answer_djs(dj: str | None, djs: Path | None, asked: Asked) -> None:
         for row, track in zip(rows, tracks, strict=True):
             row += [track.plays or "new", track.last_played_on or ""]
     output.print_table(output.table(*columns), rows)  # type: ignore[arg-type]
+    if len(tracks) < asked.n:
+        output.note(f"{output.number(len(tracks))} songs are all that are kept for a DJ")
     output.note(f"what {found.name} will play" + (", of songs that are new to him" if asked.only_new else ""))
 
 
@@ -80,6 +82,8 @@ def _answer_file(connection: "psycopg.Connection", djs: Path, model: int, asked:
         lines.append(f"{output.json_line({'dj': name, 'tracks': listed})}\n")
     if not names:
         raise RecsysError(f"{djs} names no DJ: write one a line")
+    if unknown == len(names):
+        raise RecsysError(f"none of the {len(names)} DJs of {djs} is known")
     output.write_result("".join(lines), asked.out)
     if unknown:
         output.note(f"{unknown} of {len(names)} DJs are not known; their lines have no tracks")
@@ -114,7 +118,7 @@ def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
         used = sum(song in known for song in named)
         tracks = recommend_for_likes(connection, scores, asked.n, model_id=model)
     if not tracks:
-        raise RecsysError("none of these songs is in tracklists enough to say what goes with it: name others")
+        raise RecsysError("no song is left to go by: none is known and in tracklists enough; name others")
     if used < len(texts):
         output.note(f"{used} of {len(texts)} songs are used, the others are not known or in too few tracklists")
     if wrote_file(tracks, asked.form, asked.out, name="for likes", as_json=asked.as_json):
@@ -144,5 +148,5 @@ def _scored(text: str) -> tuple[str, float]:
     except ValueError:
         return text, 1.0
     if not 0 < value < float("inf"):
-        raise typer.BadParameter(f"the score of {name!r} must be above 0", param_hint="--like")
+        raise typer.BadParameter(f"the score of {name!r} must be a number above 0", param_hint="--like")
     return (name.strip() or text), value

@@ -5,10 +5,15 @@ from typing import Any
 
 import typer
 
+from recsys.errors import RecsysError
+
 from . import output
 
 RECOMMENDER_FILE = "recommender.json"
 """A folder that holds it is a tracklist recommender's; its name is known here so that numpy need not be imported."""
+
+GRAPH_FILE = "graph.json"
+"""Likewise of graphs that are still to be trained on."""
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
@@ -30,6 +35,8 @@ def import_(
     if (folder / RECOMMENDER_FILE).exists():
         _import_recommender(folder, name, as_json=as_json)
         return
+    if (folder / GRAPH_FILE).exists():
+        raise RecsysError(f"{folder} holds graphs: train on them with `recsys tracklists train --snapshot {folder}`")
     summary = import_model(load_settings(), folder, name=name, progress=output.note)
     if as_json:
         output.print_json([summary])
@@ -59,6 +66,8 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
         *((noun, output.number(count)) for noun, count in counts),
     ]
     output.print_table(output.table(("imported", "left"), ("", "left")), rows)
+    if summary.before:
+        output.note(f"answers are as of {summary.before} from now on: import another model to go back")
     output.note('next: recsys recommend --dj NAME, or recsys recommend --like "Artist - Title"')
 
 

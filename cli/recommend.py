@@ -70,22 +70,25 @@ def recommend(
 ) -> None:
     """Tracks for a playlist's title, for songs that it begins with, for a DJ, or for somebody's likes."""
     form = form_of(as_json=as_json, file_format=file_format, out=out)
-    asked_for = [
-        name
-        for name, value in (("--dj", dj), ("--djs", djs), ("--like", like or likes), ("TITLE", title or seed_track))
-        if value
-    ]
+    asked = {
+        "--dj": dj,
+        "--djs": djs,
+        "--like": like or likes,
+        "TITLE": title,
+        "--seed-track": seed_track and not title,
+    }
+    asked_for = [name for name, value in asked.items() if value]
     if len(asked_for) > 1:
         raise typer.BadParameter(f"ask for one of {' and '.join(asked_for)}", param_hint=asked_for[0])
     if new and (like or likes):
         raise typer.BadParameter("what goes with likes is new anyway: it goes with --dj or --djs", param_hint="--new")
-    if asked_for and asked_for != ["TITLE"]:
-        _only_with_title(exclude_artist, exclude_track, max_per_artist, as_of, explain or vote is not Vote.SOFT)
-        asked = Asked(n, only_new=new, model=model, form=form, out=out, as_json=as_json)
+    if asked_for and asked_for[0] not in ("TITLE", "--seed-track"):
+        _only_with_title(exclude_artist, exclude_track, max_per_artist, as_of, explain, vote is not Vote.SOFT)
+        wanted = Asked(n, only_new=new, model=model, form=form, out=out, as_json=as_json)
         if dj or djs:
-            answer_djs(dj, djs, asked)
+            answer_djs(dj, djs, wanted)
         else:
-            answer_likes(like, likes, asked)
+            answer_likes(like, likes, wanted)
         return
     if new or model:
         raise typer.BadParameter("it goes with --dj, --djs or --like", param_hint="--new" if new else "--model")
@@ -137,7 +140,7 @@ def recommend(
 
 
 def _only_with_title(*given: object) -> None:
-    names = ("--exclude-artist", "--exclude-track", "--max-per-artist", "--as-of", "--explain")
+    names = ("--exclude-artist", "--exclude-track", "--max-per-artist", "--as-of", "--explain", "--vote")
     for name, value in zip(names, given, strict=True):
         if value:
             raise typer.BadParameter("it goes with a title", param_hint=name)

@@ -96,7 +96,7 @@ def similar_artist(
         rows = [(a.rank, a.name, f"{a.similarity:.3f}", output.number(a.tracklists)) for a in artists]
         output.print_table(made, rows)
     else:
-        output.note(f"{artist} is in too few tracklists to be compared")
+        output.note(f"the model knows no song of {artist}: none is played often enough, or all came after training")
 
 
 @app.command("dj")
@@ -124,4 +124,8 @@ def similar_dj(
             (d.rank, d.name, f"{d.similarity:.3f}", output.number(d.songs), output.number(d.tracklists)) for d in djs
         ]
         output.print_table(made, rows)
-    output.note(f"like {found.name}" if djs else f"{found.name} played too little to be compared")
+    output.note(
+        f"like {found.name}"
+        if djs
+        else f"the model does not know {found.name}: he played too little, or came after training"
+    )

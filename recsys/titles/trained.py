@@ -70,7 +70,7 @@ def check_training(folder: Path) -> dict[str, Any]:
         missing = [name for name in needed if name not in record]
     except OSError:
         raise SourceError(
-            f"{folder} holds no trained encoder: it has no {TRAINING_FILE}; name what `recsys titles finetune` wrote"
+            f"{folder} holds no trained model: name what `recsys titles finetune` or `recsys tracklists train` wrote"
         ) from None
     except (ValueError, TypeError, KeyError):
         raise SourceError(f"{folder / TRAINING_FILE} cannot be read: copy the folder again") from None

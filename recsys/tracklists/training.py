@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecsysError as error:
         sys.stderr.write(f"recsys: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: tl-mgccf goes on where it was, run the same command again\n")
+        return 1
     sys.stdout.write(f"{json.dumps(asdict(trained), default=str)}\n")
     return 0
 

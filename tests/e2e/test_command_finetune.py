@@ -53,7 +53,7 @@ def test_an_encoder_is_trained_without_a_database_and_imported(recsys: Command, 
 
     other = tmp_path / "other"
     other.mkdir()
-    assert "holds no trained encoder" in complaint(recsys("model", "import", other))
+    assert "holds no trained model" in complaint(recsys("model", "import", other))
     record = json.loads((out / "training.json").read_text(encoding="utf-8"))
     (out / "training.json").write_text(json.dumps(record | {"seconds": 0}), encoding="utf-8")
     assert "there is a model 'like' already" in complaint(recsys("model", "import", out))
