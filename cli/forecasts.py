@@ -10,7 +10,7 @@ import typer
 from recsys.errors import RecsysError, UnknownNameError
 
 from . import output
-from .lists import FileFormat, wrote_file
+from .lists import FileFormat, print_tracks, wrote_file
 
 if TYPE_CHECKING:
     import psycopg
@@ -123,8 +123,7 @@ def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
         output.note(f"{used} of {len(texts)} songs are used, the others are not known or in too few tracklists")
     if wrote_file(tracks, asked.form, asked.out, name="for likes", as_json=asked.as_json):
         return
-    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"))
-    output.print_table(made, [(t.rank, t.full_title, t.artist, f"{t.score:.3f}") for t in tracks])
+    print_tracks(tracks, 3)
 
 
 def _lines(file: Path) -> list[str]:

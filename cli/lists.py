@@ -59,6 +59,12 @@ def form_of(*, as_json: bool, file_format: FileFormat | None, out: Path | None) 
         raise typer.BadParameter(message, param_hint="--output") from None
 
 
+def print_tracks(tracks: "Sequence[ListedTrack]", digits: int) -> None:
+    """A table of tracks, their artists and scores."""
+    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"))
+    output.print_table(made, [(t.rank, t.full_title, t.artist, f"{t.score:.{digits}f}") for t in tracks])
+
+
 def wrote_file(
     tracks: "Sequence[ListedTrack]", file_format: FileFormat | None, out: Path | None, *, name: str, as_json: bool
 ) -> bool:

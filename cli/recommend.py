@@ -9,7 +9,7 @@ import typer
 
 from . import output
 from .forecasts import Asked, answer_djs, answer_likes
-from .lists import AS_OF, FORMAT, OUTPUT, FileFormat, N, form_of, split_as_of, wrote_file
+from .lists import AS_OF, FORMAT, OUTPUT, FileFormat, N, form_of, print_tracks, split_as_of, wrote_file
 
 if TYPE_CHECKING:
     from recsys.catalog import ListedTrack
@@ -151,8 +151,7 @@ def _print_continued(
 ) -> None:
     if wrote_file(tracks, form, out, name=name, as_json=as_json):
         return
-    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"))
-    output.print_table(made, [(t.rank, t.full_title, t.artist, f"{t.score:.4f}") for t in tracks])
+    print_tracks(tracks, 4)
 
 
 def _row(track: "Recommendation", digits: int, *, explain: bool) -> list[object]:

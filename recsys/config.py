@@ -2,12 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from recsys.device import Device
 from recsys.errors import SettingsError
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     """Everything that is not in the database: embedded server, downloads, snapshots, models."""
     encoder: str = DEFAULT_ENCODER
     """Sentence encoder: a hub name or a folder in sentence-transformers layout."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Where networks run."""
     llm_url: str | None = None
     """Base of an OpenAI-compatible endpoint, with its version: https://host/v1."""

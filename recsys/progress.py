@@ -8,3 +8,16 @@ Progress = Callable[[str, int, int], None]
 
 def silent(_step: str, _done: int, _all: int) -> None:
     """Progress that nobody wants to see."""
+
+
+def by_step(write: Callable[[str], object]) -> Progress:
+    """Progress that writes a line when a step begins, and none as it goes on."""
+    last = ""
+
+    def show(step: str, done: int, of: int) -> None:
+        nonlocal last
+        if step != last:
+            write(f"{step} ({done} of {of})\n" if of else f"{step}\n")
+            last = step
+
+    return show

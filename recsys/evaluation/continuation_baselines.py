@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from recsys.database import read_integers
 from recsys.errors import NotReadyError
+from recsys.evaluation.implicit_als import fitted_als
 
 Continue = Callable[[str | None, Sequence[int], int], list[int]]
 """A title or None, the ids of the given tracks, and how many track ids are wanted."""
@@ -115,18 +115,15 @@ def implicit_factors(
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Continue:
     """The tracks with the largest product with the factors that the given tracks are folded into."""
-    from implicit.cpu.als import AlternatingLeastSquares
-
-    # Its own threads share the work: those of BLAS beside them cost more than they bring.
-    with threadpool_limits(1, "blas"):
-        model = AlternatingLeastSquares(
-            factors=factors,
-            regularization=regularization,
-            alpha=confidence,
-            iterations=iterations,
-            random_state=seed,
-        )
-        model.fit(playlists.held, show_progress=False, callback=lambda done, *_: progress(done + 1, iterations))
+    model = fitted_als(
+        playlists.held,
+        factors=factors,
+        regularization=regularization,
+        confidence=confidence,
+        iterations=iterations,
+        seed=seed,
+        progress=progress,
+    )
 
     def answer(_title: str | None, seeds: Sequence[int], n: int) -> list[int]:
         given = playlists.columns_of(seeds)

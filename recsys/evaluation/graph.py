@@ -12,17 +12,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from recsys.errors import NotReadyError
 from recsys.evaluation.metrics import MetricKey
 from recsys.progress import Progress, silent
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.later import Later
-from recsys.tracklists.stored_arrays import Matrix
-
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
+from recsys.tracklists.sparse_rows import entries, scaled
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 CUTS = (10, 25, 50, 100, 300, 500)
 
@@ -165,10 +162,10 @@ def _evaluated(method: str, scorer: Scorer, players: _Players, progress: Progres
         for row, scores in zip(rows.tolist(), players.scores(scorer, rows), strict=True):
             ranked = {False: first_songs(scores, max(CUTS))}
             masked = scores.copy()
-            masked[_row(players.known, row)] = -np.inf
+            masked[entries(players.known, row)[0]] = -np.inf
             ranked[True] = first_songs(masked, max(CUTS))
             for view in players.views:
-                truth = _row(view.truth, row)
+                truth = entries(view.truth, row)[0]
                 if len(truth):
                     for key, value in score_songs(ranked[view.is_masked], truth).items():
                         results[view.name].scores.setdefault(key, []).append(value)
@@ -218,8 +215,7 @@ def _has_past(lists: Integers, known: Matrix, options: TruthOptions) -> npt.NDAr
 
 def _ones(matrix: Matrix, rows: Any, columns: Any) -> Matrix:
     """Ones where a matrix has entries, in some of its rows and columns."""
-    ones = matrix.tocsr().sign()
-    kept = (sparse.diags(rows.astype(np.float32)) @ ones @ sparse.diags(columns.astype(np.float32))).tocsr()
+    kept = scaled(matrix.sign(), rows, columns)
     kept.eliminate_zeros()
     return kept
 
@@ -228,11 +224,6 @@ def _without(truth: Matrix, known: Matrix) -> Matrix:
     new = (truth - truth.multiply(known.sign())).tocsr()
     new.eliminate_zeros()
     return new
-
-
-def _row(matrix: Matrix, row: int) -> Integers:
-    places: Integers = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
-    return places
 
 
 # --- ranks and metrics --------------------------------------------------------------------------------------------

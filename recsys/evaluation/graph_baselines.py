@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys.evaluation.graph import Floats, Integers
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.sparse_rows import column_sums, dense, log_scaled, unit_rows
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 DJ_HALF_LIFE = 180.0
 """Days after which a play of the DJ himself counts half, back from his last tracklist."""
@@ -59,7 +59,7 @@ class OwnRepeats:
 
     def of_listeners(self, plays: Matrix) -> Floats:
         """By the plays, popularity orders what has equal ones and what has none."""
-        counts = _dense(plays)
+        counts = dense(plays)
         return np.where(counts > 0, counts, -1) + self._fallback
 
 
@@ -84,29 +84,27 @@ class DjNeighbours:
         self._units = self._unit_rows(self._plays)
         days = known_days(snapshot)
         weights = np.exp2((days - days.max()) / half_life)
-        self._lately = log_plays((snapshot.dj_lists @ sparse.diags(weights) @ snapshot.lists.sign()).tocsr())
+        self._lately = log_scaled(snapshot.dj_lists @ sparse.diags(weights) @ snapshot.lists.sign(), inside=4)
 
     def _unit_rows(self, plays: Matrix) -> Matrix:
-        weighted = (log_plays(plays, 1) @ sparse.diags(self._rarity)).tocsr()
-        norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
-        return (sparse.diags(1 / np.where(norms > 0, norms, 1)) @ weighted).tocsr()
+        return unit_rows(log_scaled(plays) @ sparse.diags(self._rarity))
 
     def of_djs(self, djs: Integers) -> Floats:
         """By the DJ's nearest DJs, himself not among them."""
-        cosines = _dense(self._units[djs] @ self._units.T)
+        cosines = dense(self._units[djs] @ self._units.T)
         cosines[np.arange(len(djs)), djs] = 0
         return self._scores(cosines, self._own[djs])
 
     def of_listeners(self, plays: Matrix) -> Floats:
         """By the DJs nearest to the plays."""
-        return self._scores(_dense(self._unit_rows(plays) @ self._units.T), plays)
+        return self._scores(dense(self._unit_rows(plays) @ self._units.T), plays)
 
     def _scores(self, cosines: Floats, own: Matrix) -> Floats:
         if self._neighbours < cosines.shape[1]:
             least = -np.partition(-cosines, self._neighbours - 1, axis=1)[:, self._neighbours - 1, None]
             cosines = np.where(cosines >= least, cosines, 0)
-        told = _dense(sparse.csr_matrix(cosines**2) @ self._lately)
-        return _level(told) + OWN_WEIGHT * _dense(log_plays(own))
+        told = dense(sparse.csr_matrix(cosines**2) @ self._lately)
+        return _level(told) + OWN_WEIGHT * dense(log_scaled(own, inside=4))
 
 
 class SongNeighbours:
@@ -136,17 +134,17 @@ class SongNeighbours:
 
     def of_listeners(self, plays: Matrix) -> Floats:
         """By the logs of the plays, of which nobody says when they were."""
-        return self._scores(log_plays(plays, 1), plays)
+        return self._scores(log_scaled(plays), plays)
 
     def _scores(self, sought: Matrix, own: Matrix) -> Floats:
         voices = (sought @ sparse.diags(self._scale)).tocsr()
-        beside = (self._weighted @ _dense(self._lists @ voices.T)).T - _dense(voices) * self._itself
-        return _level(np.maximum(beside, 0) * np.sqrt(self._scale)) + OWN_WEIGHT * _dense(log_plays(own))
+        beside = (self._weighted @ dense(self._lists @ voices.T)).T - dense(voices) * self._itself
+        return _level(np.maximum(beside, 0) * np.sqrt(self._scale)) + OWN_WEIGHT * dense(log_scaled(own, inside=4))
 
 
 def popularity(snapshot: GraphSnapshot) -> Floats:
     """In how many tracklists each song stands, shape (songs,)."""
-    return np.asarray(snapshot.lists.sign().sum(axis=0), dtype=np.float32).ravel()
+    return column_sums(snapshot.lists.sign())
 
 
 def known_days(snapshot: GraphSnapshot) -> npt.NDArray[np.float64]:
@@ -170,19 +168,8 @@ def recent_plays(snapshot: GraphSnapshot, half_life: float) -> Matrix:
     return (own @ snapshot.lists.sign()).tocsr()
 
 
-def log_plays(plays: Matrix, scale: float = 4) -> Matrix:
-    """log(1 + scale * x) of every entry."""
-    logs = plays.tocsr(copy=True)
-    logs.data = np.log1p(scale * logs.data)
-    return logs
-
-
 def _level(scores: Any) -> Floats:
     """Scores, 0 or more, whose highest in a row is 1."""
     highest = scores.max(axis=1, keepdims=True)
     level: Floats = (scores / np.where(highest > 0, highest, 1)).astype(np.float32)
     return level
-
-
-def _dense(matrix: Matrix) -> Floats:
-    return np.asarray(matrix.toarray(), dtype=np.float32)

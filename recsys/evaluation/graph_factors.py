@@ -1,7 +1,7 @@
 """Baselines that learn a vector for every DJ and song from the snapshot's plays; a score is their product.
 
-Sources: alternating least squares for implicit feedback, Hu, Koren and Volinsky (ICDM 2008), and BPR, Rendle,
-Freudenthaler, Gantner and Schmidt-Thieme (UAI 2009), as the package `implicit` has them; LightGCN, He, Deng, Wang, Li,
+Sources: alternating least squares (see `implicit_als`), and BPR, Rendle,
+Freudenthaler, Gantner and Schmidt-Thieme (UAI 2009), as the package `implicit` has it; LightGCN, He, Deng, Wang, Li,
 Zhang and Wang (SIGIR 2020), as `torch_geometric` has it. Parameters were chosen as those of `graph_baselines`.
 """
 
@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from recsys.evaluation.graph import Floats, Integers
-from recsys.evaluation.graph_baselines import log_plays, recent_plays
+from recsys.device import Device, chosen_device
+from recsys.evaluation.graph_baselines import recent_plays
+from recsys.evaluation.implicit_als import fitted_als
 from recsys.progress import Progress, silent
 from recsys.tracklists.graph_snapshot import GraphSnapshot
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.sparse_rows import log_scaled
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 
 @dataclass(frozen=True)
@@ -62,24 +65,20 @@ def fit_als(
     Raises:
         ModuleNotFoundError: `implicit` is not installed.
     """
-    from implicit.cpu.als import AlternatingLeastSquares
-    from threadpoolctl import threadpool_limits
-
-    # Its own threads share the work: those of BLAS beside them cost more than they bring.
-    with threadpool_limits(1, "blas"):
-        model = AlternatingLeastSquares(
-            factors=factors,
-            regularization=regularization,
-            alpha=confidence,
-            iterations=iterations,
-            random_state=seed,
-        )
-        logs = log_plays(recent_plays(snapshot, half_life)).astype(np.float32)
-        model.fit(logs, show_progress=False, callback=lambda done, *_: progress("fitting ALS", done + 1, iterations))
+    model = fitted_als(
+        log_scaled(recent_plays(snapshot, half_life), inside=4).astype(np.float32),
+        factors=factors,
+        regularization=regularization,
+        confidence=confidence,
+        iterations=iterations,
+        seed=seed,
+        progress=partial(progress, "fitting ALS"),
+    )
 
     def fold_in(plays: Matrix) -> Floats:
         with threadpool_limits(1, "blas"):
-            folded: Floats = model.recalculate_user(np.arange(plays.shape[0]), log_plays(plays).astype(np.float32))
+            rows = log_scaled(plays, inside=4).astype(np.float32)
+            folded: Floats = model.recalculate_user(np.arange(plays.shape[0]), rows)
         return folded
 
     return Factors(model.user_factors, model.item_factors, fold_in)
@@ -136,7 +135,7 @@ def fit_lightgcn(
     batch: int = 16_384,
     learning_rate: float = 0.01,
     penalty: float = 0.01,
-    device: str = "auto",
+    device: Device = "auto",
     seed: int = 0,
     progress: Progress = silent,
 ) -> Factors:
@@ -162,12 +161,11 @@ def fit_lightgcn(
     import torch
     from torch_geometric.nn import LightGCN  # type: ignore[import-untyped]
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    place = chosen_device(device)
     plays = snapshot.plays.tocoo()
     count = plays.shape[0] + plays.shape[1]
-    dj = torch.from_numpy(plays.row.astype(np.int64)).to(device)
-    song = torch.from_numpy(plays.col.astype(np.int64)).to(device) + plays.shape[0]
+    dj = torch.from_numpy(plays.row.astype(np.int64)).to(place)
+    song = torch.from_numpy(plays.col.astype(np.int64)).to(place) + plays.shape[0]
     edges = torch.cat([torch.stack([dj, song]), torch.stack([song, dj])], dim=1)  # (2, 2 plays)
     scale = torch.bincount(edges[0], minlength=count).clamp(min=1).rsqrt()  # (nodes,)
     with warnings.catch_warnings():
@@ -177,13 +175,13 @@ def fit_lightgcn(
         graph = torch.sparse_coo_tensor(edges, weights, (count, count)).coalesce().to_sparse_csr()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = LightGCN(count, factors, layers, normalize=False).to(device)
-    random = torch.Generator(device).manual_seed(seed)
+        model = LightGCN(count, factors, layers, normalize=False).to(place)
+    random = torch.Generator(place).manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     for step in range(steps):
         progress("fitting LightGCN", step, steps)
-        drawn = torch.randint(len(dj), (batch,), generator=random, device=device)
-        other = torch.randint(plays.shape[0], count, (batch,), generator=random, device=device)
+        drawn = torch.randint(len(dj), (batch,), generator=random, device=place)
+        other = torch.randint(plays.shape[0], count, (batch,), generator=random, device=place)
         vectors = model.get_embedding(graph)  # (nodes, factors)
         asked, played, unplayed = vectors[dj[drawn]], vectors[song[drawn]], vectors[other]
         nodes = torch.cat([dj[drawn], song[drawn], other])

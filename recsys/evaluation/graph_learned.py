@@ -1,11 +1,9 @@
 """The recommenders that are trained, as methods that evaluation fits and scores like its baselines."""
 
-from typing import Literal
-
 import numpy as np
 
+from recsys.device import Device
 from recsys.errors import SettingsError
-from recsys.evaluation.graph import Floats, Integers
 from recsys.progress import Progress, silent
 from recsys.tracklists.blend import BlendOptions
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
@@ -13,7 +11,7 @@ from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.mgccf import MgccfOptions, Part
 from recsys.tracklists.past import past_of
 from recsys.tracklists.recommender import TrainedFacts
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 ABLATIONS: dict[str, tuple[Part, ...]] = {
     "tl-mgccf": (),
@@ -59,7 +57,7 @@ def fit_mgccf(
     snapshot: GraphSnapshot,
     without: tuple[Part, ...] = (),
     *,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     seed: int = 0,
     progress: Progress = silent,
 ) -> Foretold:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from recsys.device import Device
 from recsys.errors import UnknownNameError
 from recsys.evaluation.graph import GraphResult, Scorer, TruthOptions, check_truth, evaluate_graph
 from recsys.evaluation.graph_baselines import DjNeighbours, OwnRepeats, Popularity, SongNeighbours
@@ -19,7 +19,7 @@ from recsys.tracklists.mgccf import Part
 class Fitting:
     """How a method is fitted."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     seed: int = 0
     progress: Progress = silent
 

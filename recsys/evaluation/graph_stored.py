@@ -4,12 +4,11 @@ import numpy as np
 
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors
-from recsys.evaluation.graph import Floats, Integers
 from recsys.evaluation.graph_learned import Foretold, check_snapshot
 from recsys.evaluation.graph_methods import Fit
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.recommend import loaded_recommender, tracklist_model
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 FORECASTS = """
 SELECT f.dj_id, f.song_ids, f.scores FROM dj_forecast AS f WHERE f.model_id = %s AND f.dj_id = ANY(%s)

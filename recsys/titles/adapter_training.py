@@ -11,9 +11,9 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from recsys.device import Device, chosen_device
 from recsys.errors import NotReadyError
 from recsys.titles.adapter import BUCKETS, INPUT_SCALE, TitleAdapter, features
-from recsys.titles.finetune import Device, chosen_device
 from recsys.titles.smoothing import BLOCK, Profiles, most_held
 
 Vectors = npt.NDArray[np.float32]

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from recsys import __version__
+from recsys.device import Device, chosen_device
 from recsys.errors import EncoderError, NotReadyError, SettingsError
 from recsys.folders import check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
@@ -47,7 +48,6 @@ STEPS_AN_EPOCH = 256
 LOGS_AN_EPOCH = 10
 
 Loss = Literal["cross-entropy", "triplet", "contrastive", "co-occurrence", "tower", "tracks"]
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -189,19 +189,6 @@ def load_encoder(folder: Path, device: str) -> "SentenceTransformer":
         raise EncoderError(
             f"the encoder in {folder} cannot be loaded ({reason}): name another with --encoder"
         ) from error
-
-
-def chosen_device(wanted: Device) -> str:
-    """The device that a network runs on: the GPU where there is one, unless told otherwise.
-
-    Raises:
-        SettingsError: the GPU is asked for, and there is none.
-    """
-    import torch
-
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("torch sees no CUDA device here: choose the device cpu, or install torch for CUDA")
-    return "cpu" if wanted == "cpu" or not torch.cuda.is_available() else "cuda"
 
 
 @contextmanager

@@ -14,8 +14,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from recsys.device import Device
 from recsys.errors import RecsysError
-from recsys.titles.finetune import Device, FinetuneOptions, Loss, finetune
+from recsys.progress import by_step, silent
+from recsys.titles.finetune import FinetuneOptions, Loss, finetune
 from recsys.titles.snapshot import load_title_snapshot
 
 
@@ -35,13 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given: dict[str, Any] = vars(parser.parse_args(arguments))
     snapshot, encoder, output, base = (given.pop(name) for name in ("snapshot", "encoder", "output", "base"))
     is_first = os.environ.get("RANK", "0") == "0"
-    last = ""
-
-    def show(step: str, done: int, of: int) -> None:
-        nonlocal last
-        if is_first and step != last:
-            sys.stderr.write(f"{step} ({done} of {of})\n" if of else f"{step}\n")
-            last = step
+    show = by_step(sys.stderr.write) if is_first else silent
 
     try:
         options = FinetuneOptions(**given)

@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from recsys.tracklists.channels import FEATURES
 from recsys.tracklists.past import Candidates, Histories, Past
-from recsys.tracklists.song_space import Floats
-from recsys.tracklists.sparse_rows import Integers
+from recsys.tracklists.stored_arrays import Floats, Integers
 
 PARTS = ("known", "new")
 """The forests: of songs that a player played, and of those that he did not."""

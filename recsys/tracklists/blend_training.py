@@ -13,9 +13,8 @@ from recsys.tracklists.blend import PARTS, Blend, BlendOptions, Forest
 from recsys.tracklists.channels import FEATURES
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
 from recsys.tracklists.past import past_before
-from recsys.tracklists.song_space import Floats
-from recsys.tracklists.sparse_rows import scaled
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.sparse_rows import entries, scaled
+from recsys.tracklists.stored_arrays import Floats, Matrix
 
 Mask = npt.NDArray[np.bool_]
 
@@ -57,7 +56,7 @@ def _own_last(snapshot: GraphSnapshot, share: float) -> Span:
     is_later = np.zeros(len(snapshot.days), dtype=bool)
     matrix = snapshot.dj_lists
     for row in range(matrix.shape[0]):
-        own = np.sort(matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]])
+        own = np.sort(entries(matrix, row)[0])
         own = own[np.argsort(snapshot.days[own], kind="stable")]
         is_later[own[int(np.ceil(len(own) * (1 - share))) :]] = True
     return Span(~is_later, is_later)
@@ -109,7 +108,7 @@ def _gather(
         return
     found = past.candidates(past.histories(djs), options.candidates, options.others, random)
     for dj, candidates in zip(djs.tolist(), found, strict=True):
-        played = later.indices[later.indptr[dj] : later.indptr[dj + 1]]
+        played, _ = entries(later, dj)
         played = played[past.popularity[played] > 0]
         is_played = np.isin(candidates.songs, played)
         weight = 1 / max(len(played), SHORT_TRUTH)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from recsys.tracklists.song_space import Floats, units
-from recsys.tracklists.sparse_rows import Integers, dense, entries, level, log_counts, scaled
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.song_space import units
+from recsys.tracklists.sparse_rows import dense, entries, level, log_scaled, scaled
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 if TYPE_CHECKING:
     from recsys.tracklists.past import Histories, Past
@@ -75,10 +75,10 @@ class Told:
         return self._made[key]
 
     def _of_artists(self, plays: Matrix, scale: float) -> Matrix:
-        return log_counts(plays @ self._past.credited @ self._past.by_artist, scale)
+        return log_scaled(plays @ self._past.credited @ self._past.by_artist, inside=scale)
 
     def _beside(self, plays: Matrix, scale: float) -> Matrix:
-        weights = log_counts(plays, scale)
+        weights = log_scaled(plays, inside=scale)
         reached = (weights @ self._past.lists_of_songs @ self._past.scaled_lists - weights).tocsr()
         reached.data = np.maximum(reached.data, 0)
         return level(reached)

@@ -1,18 +1,16 @@
 """How often songs stand together in tracklists, nearer ones counting more, and what of it is worth keeping.
 
-Pure arrays. Mass thresholds and log scaling are those of the Tracklist Generator (2021), MODELS B1.
+Pure arrays. Mass thresholds are those of the Tracklist Generator (2021), MODELS B1.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-Integers = npt.NDArray[np.int64]
-Matrix = Any
-"""A scipy.sparse.csr_matrix, float64."""
+from recsys.tracklists.stored_arrays import Integers, Matrix
 
 WINDOW = 15
 """Places apart up to which two songs of a tracklist stand together, the length of the published sub-lists."""
@@ -117,10 +115,3 @@ def _least_kept(matrix: Matrix, share: float) -> npt.NDArray[np.float64]:
     least = np.full(matrix.shape[0], np.inf)
     np.minimum.at(least, row[is_needed], values[is_needed])
     return least
-
-
-def log_scaled(matrix: Matrix, factor: float = 1.0) -> Matrix:
-    """factor * log(1 + x) of every entry."""
-    scaled = matrix.copy()
-    scaled.data = factor * np.log1p(scaled.data)
-    return scaled

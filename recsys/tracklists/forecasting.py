@@ -9,9 +9,9 @@ import numpy as np
 from recsys.tracklists.blend import Blend, Scored
 from recsys.tracklists.mgccf import Mgccf
 from recsys.tracklists.past import Past
-from recsys.tracklists.song_space import Floats, units
-from recsys.tracklists.sparse_rows import Integers
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.song_space import units
+from recsys.tracklists.sparse_rows import entries
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 FORETOLD = 3000
 """Songs new to a player that a model of vectors answers with, the nearest ones."""
@@ -97,7 +97,7 @@ class MgccfRecommender:
     def _nearest(self, vectors: Floats, known: Matrix) -> Iterator[Scored]:
         for row in range(len(vectors)):
             cosines = self._model.scores(vectors[row : row + 1])[0]
-            played = known.indices[known.indptr[row] : known.indptr[row + 1]]
+            played, _ = entries(known, row)
             n = min(FORETOLD + len(played), len(cosines))
             songs = np.sort(np.argpartition(-cosines, n - 1)[:n])
             songs = songs[np.argsort(-cosines[songs], kind="stable")]

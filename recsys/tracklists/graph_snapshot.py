@@ -4,14 +4,10 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from recsys import __version__
 from recsys.folders import Layout, replaced_folder
-from recsys.tracklists.stored_arrays import Matrix, hash_of, matrix_arrays, matrix_of
+from recsys.tracklists.stored_arrays import Integers, Matrix, arrays_of, hash_of, matrix_of, read_arrays, write_arrays
 
 MANIFEST_FILE = "graph.json"
 LAYOUT = Layout("graph", "recsys tracklists prepare", MANIFEST_FILE, 2)
@@ -21,7 +17,7 @@ ARRAYS_FILE = "graph.npz"
 
 NO_DATE = -(2**31)
 
-Ids = npt.NDArray[np.int64]
+Ids = Integers
 
 
 @dataclass(frozen=True)
@@ -78,13 +74,6 @@ _IDS = ("songs", "artists", "djs", "days")
 _MATRICES = tuple(part.name for part in fields(GraphSnapshot) if part.name not in _IDS)
 
 
-def _arrays(snapshot: GraphSnapshot) -> dict[str, npt.NDArray[Any]]:
-    arrays: dict[str, npt.NDArray[Any]] = {name: getattr(snapshot, name).astype(np.int64) for name in _IDS}
-    for name in _MATRICES:
-        arrays |= matrix_arrays(name, getattr(snapshot, name))
-    return arrays
-
-
 def write_graph_snapshot(
     snapshot: GraphSnapshot,
     facts: GraphFacts,
@@ -105,11 +94,11 @@ def write_graph_snapshot(
     Raises:
         SourceError: the folder holds something else, or cannot be written.
     """
-    arrays = _arrays(snapshot)
+    arrays = arrays_of(snapshot, _IDS, _MATRICES)
     facts = replace(facts, content_hash=hash_of(arrays))
     manifest = {"layout": LAYOUT.number} | asdict(facts)
     with replaced_folder(folder, MANIFEST_FILE) as draft:
-        np.savez_compressed(draft / ARRAYS_FILE, **arrays)  # type: ignore[arg-type]
+        write_arrays(draft / ARRAYS_FILE, arrays)
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
         write_beside(draft, facts.content_hash)
     return facts.content_hash
@@ -126,8 +115,7 @@ def load_graph_snapshot(folder: Path) -> tuple[GraphSnapshot, GraphFacts]:
     try:
         sizes = {name: tuple(both) for name, both in manifest["sizes"].items()}
         facts = GraphFacts(**manifest | {"sizes": sizes})
-        with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_arrays(folder / ARRAYS_FILE)
         matrices = {name: matrix_of(arrays, name) for name in _MATRICES}
         snapshot = GraphSnapshot(**{name: arrays[name] for name in _IDS}, **matrices)
     except Exception as error:

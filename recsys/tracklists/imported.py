@@ -25,6 +25,7 @@ from recsys.errors import SettingsError, SourceError
 from recsys.folders import replaced_folder
 from recsys.progress import Progress, silent
 from recsys.registry import Kind, ModelFacts, make_current, register_model
+from recsys.tracklists.forecasting import Vectors
 from recsys.tracklists.prepare import names_hash
 from recsys.tracklists.recommender import FILES, MANIFEST_FILE, Trained, load_recommender
 
@@ -109,7 +110,7 @@ def import_recommender(
                 snapshot_hash=facts.snapshot_hash,
             ),
         )
-        _fill(connection, model_id, trained, progress)
+        _fill(connection, model_id, trained, vectors, progress)
         make_current(settings, model_id)
         _forget_older(connection, model_id, name)
     return RecommenderSummary(
@@ -134,9 +135,8 @@ def _check_names(connection: psycopg.Connection, trained: Trained, folder: Path)
         )
 
 
-def _fill(connection: psycopg.Connection, model_id: int, trained: Trained, progress: Progress) -> None:
+def _fill(connection: psycopg.Connection, model_id: int, trained: Trained, made: Vectors, progress: Progress) -> None:
     """Put vectors and forecasts into tables, all or nothing, and index the vectors."""
-    made = trained.recommender.vectors
     parts = (
         (trained.songs, made.songs),
         (trained.songs, made.likeness),

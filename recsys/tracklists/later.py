@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from recsys.folders import Layout
 from recsys.tracklists.graph_snapshot import Ids
-from recsys.tracklists.stored_arrays import Matrix, hash_of, matrix_arrays, matrix_of
+from recsys.tracklists.stored_arrays import Matrix, arrays_of, hash_of, matrix_of, read_arrays, write_arrays
 
 LATER_FILE = "later.npz"
 LAYOUT = Layout("held-out plays", "recsys tracklists prepare --before DATE", "later.json", 1)
@@ -99,7 +98,7 @@ def draw_pairs(clicks: Matrix, share: float, seed: int) -> Matrix:
     return sparse.csr_matrix((ones, (entries.row[drawn], entries.col[drawn])), shape=clicks.shape)
 
 
-def draw_djs(lists_before: npt.NDArray[np.int64], lists_later: npt.NDArray[np.int64], share: float, seed: int) -> Ids:
+def draw_djs(lists_before: Ids, lists_later: Ids, share: float, seed: int) -> Ids:
     """Rows of DJs drawn from those with `COLD_LISTS` tracklists before and some later; ascending."""
     rows = np.flatnonzero((lists_before >= COLD_LISTS) & (lists_later > 0))
     drawn = np.random.default_rng(seed).choice(rows, round(share * len(rows)), replace=False)
@@ -110,9 +109,7 @@ def write_later(
     later: Later, folder: Path, graph_hash: str, hold_out: HoldOut, before: datetime.date | None, tracklists: int
 ) -> None:
     """Write what is held out into a snapshot's folder, beside the graph of this hash."""
-    arrays: dict[str, npt.NDArray[Any]] = {name: getattr(later, name).astype(np.int64) for name in _IDS}
-    for name in _MATRICES:
-        arrays |= matrix_arrays(name, getattr(later, name))
+    arrays = arrays_of(later, _IDS, _MATRICES)
     facts = LaterFacts(
         graph_hash,
         None if before is None else before.isoformat(),
@@ -123,7 +120,7 @@ def write_later(
         tracklists,
         hash_of(arrays),
     )
-    np.savez_compressed(folder / LATER_FILE, **arrays)  # type: ignore[arg-type]
+    write_arrays(folder / LATER_FILE, arrays)
     manifest = {"layout": LAYOUT.number} | asdict(facts)
     (folder / LAYOUT.manifest_file).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
 
@@ -138,8 +135,7 @@ def load_later(folder: Path, graph_hash: str) -> tuple[Later, LaterFacts]:
     del manifest["layout"]
     try:
         facts = LaterFacts(**manifest)
-        with np.load(folder / LATER_FILE, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_arrays(folder / LATER_FILE)
         matrices = {name: matrix_of(arrays, name) for name in _MATRICES}
         later = Later(**{name: arrays[name] for name in _IDS}, **matrices)
     except Exception as error:

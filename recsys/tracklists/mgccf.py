@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from recsys.device import Device
 from recsys.errors import NotReadyError
 from recsys.tracklists.graph_snapshot import GraphSnapshot, Ids
 from recsys.tracklists.song_space import units
-from recsys.tracklists.stored_arrays import Arrays, Matrix, matrix_arrays, matrix_of
+from recsys.tracklists.sparse_rows import unit_rows
+from recsys.tracklists.stored_arrays import Arrays, Floats, Matrix, matrix_arrays, matrix_of
 
-Floats = npt.NDArray[np.float32]
 Weights = Mapping[str, Floats]
 Part = Literal["artists", "factorisation", "multi-graph"]
 Half = Literal["song", "artist"]
@@ -61,7 +62,7 @@ class MgccfOptions:
     l2: float = 1e-4
     """Of the squares of the kernels."""
     seed: int = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     without: tuple[Part, ...] = ()
     """What is left out, to see what it brings: the artists' half, the factorisation, or the graphs' neighbours."""
 
@@ -194,7 +195,7 @@ class Mgccf:
         """
         rows = sparse.csr_matrix(clicks, dtype=np.float32)
         weights = self.weights
-        alike = np.asarray((_unit_rows(rows) @ self._click_units).todense())  # (n, U)
+        alike = np.asarray((unit_rows(rows) @ self._click_units).todense())  # (n, U)
         alike = np.where(alike.sum(axis=1, keepdims=True) > 0, alike, 1)
         own = (alike / alike.sum(axis=1, keepdims=True)) @ self._dj_embeddings
         graph = self._graph_of(rows, own)
@@ -235,7 +236,7 @@ class Mgccf:
 
     def _graph_of(self, rows: Matrix, own: Floats) -> Floats:
         """e_bar (n, 32 a half) of listeners with embeddings `own`, each alone added to the DJs' graph."""
-        added = np.asarray((_unit_rows(rows.sign()) @ self._sign_units).todense())  # (n, U)
+        added = np.asarray((unit_rows(rows.sign()) @ self._sign_units).todense())  # (n, U)
         degree = 1 + added.sum(axis=1, keepdims=True)
         mapped, kernel = self._dj_mapped, self.weights["graphs.dj.kernel"]
         mine = own @ kernel
@@ -260,11 +261,11 @@ class Mgccf:
 
     @cached_property
     def _click_units(self) -> Matrix:
-        return _unit_rows(self.clicks).T.tocsr()
+        return unit_rows(self.clicks).T.tocsr()
 
     @cached_property
     def _sign_units(self) -> Matrix:
-        return _unit_rows(self.clicks.sign()).T.tocsr()
+        return unit_rows(self.clicks.sign()).T.tocsr()
 
     @cached_property
     def _neighbours(self) -> dict[Half, tuple[Floats, Floats]]:
@@ -281,11 +282,6 @@ class Mgccf:
 _ARRAYS = tuple(
     part.name for part in fields(Mgccf) if part.name not in ("options", "clicks", "credits", "weights", "history")
 )
-
-
-def _unit_rows(matrix: Matrix) -> Matrix:
-    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return (sparse.diags(1 / np.where(norms > 0, norms, 1)) @ matrix).tocsr().astype(np.float32)
 
 
 def graph_encoding(weights: Weights, kind: str, graph: Matrix | None, own: Floats) -> Floats:

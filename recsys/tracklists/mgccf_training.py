@@ -8,22 +8,19 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from recsys.device import chosen_device
 from recsys.errors import NotReadyError, SettingsError
 from recsys.folders import replaced_folder
 from recsys.progress import Progress, silent
-from recsys.titles.finetune import chosen_device
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.mgccf import Graphs, Mgccf, MgccfOptions, embedded, graphs_of
 from recsys.tracklists.mgccf_plan import Planner, epoch_seed
 from recsys.tracklists.stored_arrays import hash_of, matrix_arrays
-
-if TYPE_CHECKING:
-    pass
 
 CHECKPOINT_FILE = "training.json"
 STATE_FILE = "training.safetensors"

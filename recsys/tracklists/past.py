@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from recsys.tracklists.channels import HALF_LIVES, PEER_DAYS, PEER_HALF_LIFE, Told
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
-from recsys.tracklists.song_space import Floats, song_scales, song_vectors, units
-from recsys.tracklists.sparse_rows import Integers, column_sums, entries, largest, log_counts, ones, scaled
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.song_space import song_scales, song_vectors, units
+from recsys.tracklists.sparse_rows import column_sums, entries, largest, log_scaled, ones, scaled, unit_rows
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 AT_ONCE = 16
 """Players whose channels are in memory, some of them as dense rows over all songs."""
@@ -94,7 +94,7 @@ class Past:
         self.credited = credited.tocsr()
         self.by_artist = self.credited.T.tocsr()
         self.artist_plays = np.maximum(self.by_artist @ self.popularity, 1).astype(np.float32)
-        self.dj_logs = log_counts(self.plays)
+        self.dj_logs = log_scaled(self.plays)
         players = np.diff(self.plays.tocsc().indptr)
         self._rarity = np.log((1 + self.plays.shape[0]) / np.maximum(players, 1)).astype(np.float32)
         self.djs_of_songs = self.dj_units(self.plays).T.tocsr()
@@ -141,13 +141,11 @@ class Past:
 
     def dj_units(self, plays: Matrix) -> Matrix:
         """Rows of length 1, log(1 + plays) * log(DJs / DJs who play the song): their products say how near DJs are."""
-        weighted = scaled(log_counts(plays), columns=self._rarity)
-        norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
-        return scaled(weighted, rows=1 / np.where(norms > 0, norms, 1))
+        return unit_rows(scaled(log_scaled(plays), columns=self._rarity))
 
     def player_vectors(self, plays: Matrix) -> Floats:
         """Where players stand among the songs, by their plays (players, songs); not scaled, (players, size)."""
-        vectors: Floats = scaled(log_counts(plays), columns=self._song_scales) @ self.vectors
+        vectors: Floats = scaled(log_scaled(plays), columns=self._song_scales) @ self.vectors
         return vectors
 
     def artist_vectors(self) -> Floats:
@@ -183,7 +181,7 @@ class Past:
         """Candidates of at most `AT_ONCE` players."""
         told = Told(self, players)
         for row in range(len(players.lists)):
-            known = players.plays.indices[players.plays.indptr[row] : players.plays.indptr[row + 1]]
+            known, _ = entries(players.plays, row)
             is_open = self.popularity > 0
             is_open[known] = False
             free = np.flatnonzero(is_open)
@@ -201,7 +199,7 @@ class Past:
             weights = self.weights(span * PEER_DAYS + PEER_DAYS // 2, PEER_HALF_LIFE)
             weighted = scaled(self.dj_lists, columns=weights)
             weighted.eliminate_zeros()
-            self._peers = (span, log_counts((weighted @ self.lists).tocsr(), 4))
+            self._peers = (span, log_scaled(weighted @ self.lists, inside=4))
         return self._peers[1]
 
     def current(self, day: int, half_life: int) -> Floats:

@@ -16,7 +16,7 @@ from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
-from recsys.tracklists.cooccurrence import WINDOW, Matrix, cooccurrence, heaviest, information, log_scaled
+from recsys.tracklists.cooccurrence import WINDOW, cooccurrence, heaviest, information
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, Ids, write_graph_snapshot
 from recsys.tracklists.later import NOTHING, HoldOut, Later, draw_djs, draw_pairs, write_later
 from recsys.tracklists.reading import (
@@ -28,6 +28,8 @@ from recsys.tracklists.reading import (
     read_tracklists,
     rows_of,
 )
+from recsys.tracklists.sparse_rows import log_scaled
+from recsys.tracklists.stored_arrays import Matrix
 
 NAMES = """
 SELECT md5(coalesce(string_agg(named.key, E'\n' ORDER BY named.part, named.id), ''))

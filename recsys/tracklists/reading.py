@@ -11,8 +11,9 @@ from scipy import sparse
 
 from recsys.database import read_integers
 from recsys.progress import Progress
-from recsys.tracklists.cooccurrence import Integers, Matrix, Plays
+from recsys.tracklists.cooccurrence import Plays
 from recsys.tracklists.graph_snapshot import NO_DATE
+from recsys.tracklists.stored_arrays import Integers, Matrix
 
 TRACKLISTS_AT_ONCE = 5_000
 """Tracklists that are in memory."""

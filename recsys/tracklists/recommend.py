@@ -15,8 +15,7 @@ from recsys.errors import NotReadyError, SourceError, UnknownNameError
 
 if TYPE_CHECKING:
     from recsys.tracklists.recommender import Trained
-    from recsys.tracklists.song_space import Floats
-    from recsys.tracklists.sparse_rows import Integers
+    from recsys.tracklists.stored_arrays import Floats, Integers
 
 MODEL = """
 SELECT m.id FROM model AS m WHERE m.kind = 'tracklist-recommender' AND m.name = %s
@@ -34,15 +33,9 @@ SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score,
 
 LISTED = """
 SELECT wanted.place::integer AS rank, st.track_id, s.id AS song_id, s.title, s.version, s.artist, t.uri, t.duration_ms,
-       wanted.score, s.artists, 0 AS plays, NULL::date AS last_played_on
+       wanted.score, artists_of(s.id) AS artists, 0 AS plays, NULL::date AS last_played_on
   FROM unnest(%(songs)s::bigint[], %(scores)s::float8[]) WITH ORDINALITY AS wanted (song_id, score, place)
-  JOIN LATERAL (
-    SELECT song.id, song.title, song.version, song.artist,
-           ARRAY(SELECT a.name FROM song_artist AS sa JOIN artist AS a ON a.id = sa.artist_id
-                  WHERE sa.song_id = song.id AND sa.role <> 'remixer'
-                  ORDER BY sa.role = 'featured', strpos(song.artist, a.name), a.id) AS artists
-      FROM song WHERE song.id = wanted.song_id
-  ) AS s ON true
+  JOIN song AS s ON s.id = wanted.song_id
   LEFT JOIN song_stats AS st ON st.song_id = s.id LEFT JOIN track AS t ON t.id = st.track_id
  ORDER BY wanted.place
 """
@@ -165,11 +158,11 @@ def known_likes(trained: "Trained", likes: Mapping[int, float]) -> tuple["Intege
     """Rows and scores of the liked songs that a model knows and whose score is above 0."""
     import numpy as np
 
-    ids = np.array([song for song, score in likes.items() if score > 0], dtype=np.int64)
-    scores = np.array([score for score in likes.values() if score > 0], dtype=np.float32)
-    rows = np.searchsorted(trained.songs, ids)
-    is_known = (rows < len(trained.songs)) & (trained.songs[np.minimum(rows, len(trained.songs) - 1)] == ids)
-    return rows[is_known], scores[is_known]
+    from recsys.tracklists.reading import rows_of
+
+    liked = {song: score for song, score in likes.items() if score > 0}
+    rows = rows_of(np.array(list(liked), dtype=np.int64), trained.songs)
+    return rows[rows >= 0], np.array(list(liked.values()), dtype=np.float32)[rows >= 0]
 
 
 def loaded_recommender(connection: psycopg.Connection, model_id: int) -> "Trained":

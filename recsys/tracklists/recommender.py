@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys import __version__
+from recsys.device import Device
 from recsys.folders import Layout, check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
 from recsys.tracklists.blend import PARTS, Blend, BlendOptions, Forest, check_forest
@@ -17,9 +18,19 @@ from recsys.tracklists.blend_training import train_blend
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot
 from recsys.tracklists.mgccf import Mgccf, MgccfOptions
-from recsys.tracklists.past import Past, past_of
-from recsys.tracklists.sparse_rows import Integers
-from recsys.tracklists.stored_arrays import Arrays, Matrix, hash_of, matrix_arrays, matrix_of
+from recsys.tracklists.past import Past
+from recsys.tracklists.song_space import song_vectors
+from recsys.tracklists.sparse_rows import column_sums, ones
+from recsys.tracklists.stored_arrays import (
+    Arrays,
+    Integers,
+    Matrix,
+    arrays_of,
+    hash_of,
+    matrix_of,
+    read_arrays,
+    write_arrays,
+)
 
 MANIFEST_FILE = "recommender.json"
 LAYOUT = Layout("tracklist recommender", "recsys tracklists train --output", MANIFEST_FILE, 1)
@@ -64,7 +75,7 @@ class Trained:
 
 
 def training_options(
-    model: ModelName, *, seed: int = 0, epochs: int = 600, device: Literal["auto", "cpu", "cuda"] = "auto"
+    model: ModelName, *, seed: int = 0, epochs: int = 600, device: Device = "auto"
 ) -> BlendOptions | MgccfOptions:
     """The default options of a model; only TL-MGCCF has epochs and a device."""
     return BlendOptions(seed=seed) if model == "blend" else MgccfOptions(seed=seed, epochs=epochs, device=device)
@@ -90,9 +101,7 @@ def train_recommender(
     """
     check_replaceable(folder, MANIFEST_FILE)
     options = options or BlendOptions()
-    arrays: dict[str, npt.NDArray[Any]] = {name: getattr(snapshot, name) for name in _IDS}
-    for name in _MATRICES:
-        arrays |= matrix_arrays(name, getattr(snapshot, name))
+    arrays = arrays_of(snapshot, _IDS, _MATRICES)
     state = folder.absolute().with_name(f".{folder.name}.training")
     if isinstance(options, BlendOptions):
         learned, metrics = _trained_blend(snapshot, options, progress)
@@ -110,7 +119,7 @@ def train_recommender(
     )
     manifest = {"layout": LAYOUT.number} | asdict(trained)
     with replaced_folder(folder, MANIFEST_FILE) as draft:
-        np.savez_compressed(draft / ARRAYS_FILE, **arrays)  # type: ignore[arg-type]
+        write_arrays(draft / ARRAYS_FILE, arrays)
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
     shutil.rmtree(state, ignore_errors=True)
     return trained
@@ -121,10 +130,11 @@ _Learned = tuple[dict[str, npt.NDArray[Any]], dict[str, float]]
 
 def _trained_blend(snapshot: GraphSnapshot, options: BlendOptions, progress: Progress) -> _Learned:
     progress("placing songs", 0, 0)
-    past = past_of(snapshot)
+    lists = ones(snapshot.lists)
+    vectors = song_vectors(lists, column_sums(lists))
     blend = train_blend(snapshot, options, progress=progress)
     forests = {f"forest.{part}": np.frombuffer(blend.forests[part].onnx, dtype=np.uint8) for part in PARTS}
-    return forests | {"vectors": past.vectors}, blend.metrics
+    return forests | {"vectors": vectors}, blend.metrics
 
 
 def _trained_mgccf(snapshot: GraphSnapshot, options: MgccfOptions, state: Path, progress: Progress) -> _Learned:
@@ -147,19 +157,18 @@ def load_recommender(folder: Path) -> Trained:
     del manifest["layout"]
     try:
         facts = TrainedFacts(**manifest)
-        with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_arrays(folder / ARRAYS_FILE)
         if hash_of(arrays) != facts.content_hash:
             raise ValueError("its content is not what its manifest says")
         lists, dj_lists, credited = (matrix_of(arrays, name) for name in _MATRICES)
-        plays = (dj_lists @ lists).tocsr()
         made: Recommender
         if facts.model == "blend":
             past = Past(lists, arrays["days"], dj_lists, credited, arrays["vectors"])
-            made = BlendRecommender(_blend(arrays, facts), past)
+            made, plays = BlendRecommender(_blend(arrays, facts), past), past.plays
         else:
             options = MgccfOptions(**facts.options | {"without": tuple(facts.options["without"])})
             own = {name.removeprefix("mgccf."): arrays[name] for name in arrays if name.startswith("mgccf.")}
+            plays = (dj_lists @ lists).tocsr()
             made = MgccfRecommender(Mgccf.from_arrays(own, options), plays)
     except Exception as error:
         # zipfile, zlib, numpy, scipy and onnxruntime each have their own errors for what is damaged.

@@ -1,12 +1,9 @@
 """A space in which songs of the same tracklists are near each other, and players and artists near their songs."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from recsys.tracklists.stored_arrays import Matrix
-
-Floats = npt.NDArray[np.float32]
+from recsys.tracklists.stored_arrays import Floats, Matrix
 
 SIZE = 128
 RARE = 5

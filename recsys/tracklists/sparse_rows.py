@@ -3,13 +3,9 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from recsys.tracklists.song_space import Floats
-from recsys.tracklists.stored_arrays import Matrix
-
-Integers = npt.NDArray[np.int64]
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 
 def ones(matrix: Matrix) -> Matrix:
@@ -19,10 +15,10 @@ def ones(matrix: Matrix) -> Matrix:
     return made
 
 
-def log_counts(matrix: Matrix, scale: float = 1) -> Matrix:
-    """log(1 + scale * x) of every entry."""
+def log_scaled(matrix: Matrix, factor: float = 1, inside: float = 1) -> Matrix:
+    """factor * log(1 + inside * x) of every entry."""
     made = matrix.tocsr(copy=True)
-    made.data = np.log1p(scale * made.data)
+    made.data = factor * np.log1p(inside * made.data)
     return made
 
 
@@ -33,6 +29,12 @@ def scaled(matrix: Matrix, rows: Any = None, columns: Any = None) -> Matrix:
     if columns is not None:
         matrix = matrix @ sparse.diags(np.asarray(columns, dtype=np.float32))
     return matrix.tocsr()
+
+
+def unit_rows(matrix: Matrix) -> Matrix:
+    """Rows over their lengths, as float32; what is empty stays so. Their products are cosines."""
+    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    return (sparse.diags(1 / np.where(norms > 0, norms, 1)) @ matrix).tocsr().astype(np.float32)
 
 
 def column_sums(matrix: Matrix) -> Floats:

@@ -1,16 +1,19 @@
 """Arrays and sparse matrices by name, as .npz and .safetensors files hold them, and a hash of their content."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 Arrays = Mapping[str, npt.NDArray[Any]]
 Matrix = Any
-"""A scipy.sparse.csr_matrix, float32."""
+"""A scipy.sparse.csr_matrix."""
 
 
 def hash_of(arrays: Arrays) -> str:
@@ -21,6 +24,25 @@ def hash_of(arrays: Arrays) -> str:
         content.update(f"{name} {values.shape} ".encode())
         content.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
     return content.hexdigest()
+
+
+def read_arrays(file: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz file, by name; each library behind it has its own errors for a damaged one."""
+    with np.load(file, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def write_arrays(file: Path, arrays: Arrays) -> None:
+    """Write an .npz file, compressed."""
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def arrays_of(source: object, integers: Sequence[str], matrices: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Attributes of an object that are arrays of integers, and those that are matrices, as arrays by name."""
+    arrays: dict[str, npt.NDArray[Any]] = {name: getattr(source, name).astype(np.int64) for name in integers}
+    for name in matrices:
+        arrays |= matrix_arrays(name, getattr(source, name))
+    return arrays
 
 
 def matrix_arrays(name: str, matrix: Matrix) -> dict[str, npt.NDArray[Any]]:

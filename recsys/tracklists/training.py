@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from recsys.errors import RecsysError
+from recsys.progress import by_step
 from recsys.tracklists.graph_snapshot import load_graph_snapshot
 from recsys.tracklists.recommender import train_recommender, training_options
 
@@ -26,18 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     given = parser.parse_args(arguments)
-    last = ""
-
-    def show(step: str, done: int, of: int) -> None:
-        nonlocal last
-        if step != last:
-            sys.stderr.write(f"{step} ({done} of {of})\n" if of else f"{step}\n")
-            last = step
-
     try:
         graph, facts = load_graph_snapshot(given.snapshot)
         options = training_options(given.model, seed=given.seed, epochs=given.epochs, device=given.device)
-        trained = train_recommender(graph, facts, given.output, options, progress=show)
+        trained = train_recommender(graph, facts, given.output, options, progress=by_step(sys.stderr.write))
     except RecsysError as error:
         sys.stderr.write(f"recsys: {error}\n")
         return 1

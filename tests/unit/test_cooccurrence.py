@@ -12,7 +12,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy import sparse
 
-from recsys.tracklists.cooccurrence import Plays, cooccurrence, heaviest, information, log_scaled, pairs
+from recsys.tracklists.cooccurrence import Plays, cooccurrence, heaviest, information, pairs
+from recsys.tracklists.sparse_rows import log_scaled
 
 SONGS = 8
 Tracklists = Sequence[Sequence[tuple[int, int]]]

@@ -32,10 +32,7 @@ BEGIN
     )
     SELECT (row_number() OVER (ORDER BY b.place))::integer, st.track_id, s.id, s.title, s.version, s.artist, t.uri,
            t.duration_ms, b.score::double precision,
-           ARRAY(SELECT a.name FROM song_artist AS sa JOIN artist AS a ON a.id = sa.artist_id
-                  WHERE sa.song_id = s.id AND sa.role <> 'remixer'
-                  ORDER BY sa.role = 'featured', strpos(s.artist, a.name), a.id),
-           coalesce(p.plays, 0), p.last_played_on
+           artists_of(s.id), coalesce(p.plays, 0), p.last_played_on
       FROM best AS b JOIN song AS s ON s.id = b.song_id LEFT JOIN song_stats AS st ON st.song_id = s.id
       LEFT JOIN track AS t ON t.id = st.track_id LEFT JOIN played AS p ON p.song_id = s.id
      ORDER BY 1;
