@@ -21,13 +21,17 @@ from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, Ids, wri
 from recsys.tracklists.later import NOTHING, HoldOut, Later, draw_djs, draw_pairs, write_later
 from recsys.tracklists.reading import (
     QUERIES,
+    TITLES,
     Lists,
+    Rows,
     Tracklists,
+    main_artists,
     read_credits,
     read_song_plays,
     read_tracklists,
     rows_of,
 )
+from recsys.tracklists.running_order import UNKNOWN, RunningOrder, programme_of, write_running_order
 from recsys.tracklists.sparse_rows import log_scaled
 from recsys.tracklists.stored_arrays import Matrix
 
@@ -56,6 +60,9 @@ class GraphOptions:
 
 
 DEFAULT = GraphOptions()
+
+LEAST_PLAYS = 2
+"""Tracklists that hold a song which the running order tells from others."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,7 @@ def prepare_graph(
         told, pairs = _without_pairs(told, options, hold_out, progress)
         snapshot, sizes = _graphs(told, options, progress)
         names = names_hash(connection, snapshot.songs, snapshot.djs)
+        order = _order(told, after, snapshot.djs, progress)
         later = _later(after, cold, pairs, snapshot, progress)
     left_out = {"pairs": hold_out.pairs, "cold_djs": hold_out.cold_djs}
     left_out = {name: share for name, share in left_out.items() if share}
@@ -133,6 +141,7 @@ def prepare_graph(
     progress("writing", 0, 0)
 
     def write_beside(draft: Path, graph_hash: str) -> None:
+        write_running_order(order, draft, graph_hash)
         if before is not None or held_out:
             write_later(later, draft, graph_hash, hold_out, before, len(after.ids))
 
@@ -213,6 +222,31 @@ def _later(after: Tracklists, cold: _ColdDjs, pairs: _Pairs, snapshot: GraphSnap
         cold_lists=np.diff(cold_lists.indptr),
         cold_past=(cold_lists @ cold.past.held(songs, progress, "reading DJs who come later")).tocsr(),
         cold_plays=(after.dj_lists(cold.djs)[1] @ lists).tocsr(),
+    )
+
+
+def _order(told: Tracklists, after: Tracklists, djs: Ids, progress: Progress) -> RunningOrder:
+    progress("reading the order", 0, 0)
+    everything = told.song_ids()
+    lists = told.held(everything, progress, "reading songs in order")
+    songs = everything[np.diff(lists.tocsc().indptr) >= LEAST_PLAYS]
+    everywhere = np.union1d(everything, after.song_ids())
+    artists = main_artists(told.connection, everywhere)
+    titles = told.connection.execute(TITLES, {"tracklists": told.ids.tolist()}).fetchall()
+    rows = Rows(
+        songs=songs,
+        artists=np.unique(artists[artists != UNKNOWN]),
+        djs=djs,
+        programmes=sorted({programme_of(title) for title, _ in titles} - {""}),
+        stations=np.unique(np.array([source for _, source in titles], dtype=np.int64)),
+    )
+    return RunningOrder(
+        songs=songs,
+        song_artists=rows_of(main_artists(told.connection, songs), rows.artists),
+        artists=rows.artists,
+        programmes=tuple(rows.programmes),
+        past=told.order(rows, progress, "reading songs in order"),
+        later=after.order(rows, progress, "reading later songs in order"),
     )
 
 

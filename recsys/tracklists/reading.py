@@ -1,6 +1,6 @@
 """Tracklists read from the database, some at a time, as arrays: their plays, DJs and the artists of their songs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from recsys.database import read_integers
 from recsys.progress import Progress
 from recsys.tracklists.cooccurrence import Plays
 from recsys.tracklists.graph_snapshot import NO_DATE
+from recsys.tracklists.running_order import UNKNOWN, Sets, programme_of
 from recsys.tracklists.stored_arrays import Integers, Matrix
 
 TRACKLISTS_AT_ONCE = 5_000
@@ -50,11 +51,30 @@ SELECT d.dj_id, place.number
  GROUP BY d.dj_id, place.number
 """
 
+MAIN_ARTISTS = """
+SELECT DISTINCT ON (song_id) song_id, artist_id FROM song_artist WHERE song_id = ANY(%(songs)s::bigint[])
+ ORDER BY song_id, role = 'main' DESC, weight DESC, artist_id
+"""
+
+FIRST_DJS = """
+SELECT DISTINCT ON (place.number) place.number, d.dj_id
+  FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
+  JOIN tracklist_dj AS d ON d.tracklist_id = place.id
+ ORDER BY place.number, d.position
+"""
+
+TITLES = """
+SELECT t.title, t.source_id
+  FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
+  JOIN tracklist AS t ON t.id = place.id
+ ORDER BY place.number
+"""
+
 CREDITS = """
 SELECT song_id, artist_id, weight::float8 FROM song_artist WHERE song_id = ANY(%s) ORDER BY song_id, artist_id, role
 """
 
-QUERIES = (TRACKLISTS, SONGS, PLAYS, DJS, CREDITS)
+QUERIES = (TRACKLISTS, SONGS, PLAYS, DJS, CREDITS, MAIN_ARTISTS, FIRST_DJS, TITLES)
 """What a snapshot depends on."""
 
 
@@ -97,6 +117,32 @@ class Tracklists:
             pass
         return lists.matrix
 
+    def order(self, rows: "Rows", progress: Progress, step: str) -> Sets:
+        """Their songs in order, artists, first DJs, programmes and stations by rows; a song that has none is there."""
+        everything = self.song_ids()
+        parts = list(self.plays(everything, progress, step))
+        lists, songs = (
+            np.concatenate([np.zeros(0, dtype=np.int64), *(getattr(part, name) for part in parts)])
+            for name in ("tracklists", "songs")
+        )
+        asked = {"tracklists": self.ids.tolist()}
+        place, dj = read_integers(self.connection, FIRST_DJS, asked, columns=2)
+        djs = np.full(len(self.ids), UNKNOWN)
+        djs[place - 1] = rows_of(dj, rows.djs)
+        titles = self.connection.execute(TITLES, asked).fetchall()
+        programme_of_key = {key: row for row, key in enumerate(rows.programmes)}
+        programmes = [programme_of_key.get(programme_of(title), UNKNOWN) for title, _ in titles]
+        artists = main_artists(self.connection, everything)
+        return Sets(
+            starts=np.searchsorted(lists, np.arange(len(self.ids) + 1)),
+            songs=rows_of(everything, rows.songs)[songs],
+            artists=rows_of(artists, rows.artists)[songs],
+            djs=djs,
+            programmes=np.array(programmes, dtype=np.int64),
+            stations=rows_of(np.array([source for _, source in titles], dtype=np.int64), rows.stations),
+            days=self.days,
+        )
+
     def dj_lists(self, djs: Integers | None = None) -> tuple[Integers, Matrix]:
         """DJs by their ids, ascending, all or those that are asked for; 1 where a tracklist is theirs."""
         dj, tracklist = read_integers(self.connection, DJS, {"tracklists": self.ids.tolist()}, columns=2)
@@ -105,6 +151,17 @@ class Tracklists:
         known = row >= 0
         shape = (len(djs), len(self.ids))
         return djs, sparse.csr_matrix((np.ones(known.sum()), (row[known], tracklist[known] - 1)), shape=shape)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What has a row of its own, by ids that ascend; programmes by their keys."""
+
+    songs: Integers
+    artists: Integers
+    djs: Integers
+    programmes: Sequence[str]
+    stations: Integers
 
 
 class Lists:
@@ -144,6 +201,14 @@ def read_song_plays(connection: psycopg.Connection, songs: Integers) -> Integers
     counted = np.zeros(len(songs), dtype=np.int64)
     counted[np.searchsorted(songs, song)] = plays
     return counted
+
+
+def main_artists(connection: psycopg.Connection, songs: Integers) -> Integers:
+    """The id of each song's main artist, `UNKNOWN` where nobody is credited; songs are ids, ascending."""
+    song, artist = read_integers(connection, MAIN_ARTISTS, {"songs": songs.tolist()}, columns=2)
+    artists = np.full(len(songs), UNKNOWN)
+    artists[np.searchsorted(songs, song)] = artist
+    return artists
 
 
 def read_credits(connection: psycopg.Connection, songs: Integers) -> tuple[Integers, Matrix]:
