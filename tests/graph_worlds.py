@@ -8,6 +8,7 @@ from scipy import sparse
 
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
 from recsys.tracklists.later import Later
+from recsys.tracklists.past import Newcomers
 from recsys.tracklists.prepare import GraphOptions
 from tests.worlds import rows
 
@@ -82,6 +83,14 @@ def plays_of(*players: str) -> sparse.csr_matrix:
     return sparse.csr_matrix(np.array(counts, dtype=np.float32).reshape(len(players), len(LETTERS)))
 
 
+def newcomers_of(*players: str, lists: int = 9) -> Newcomers:
+    """Players with so many tracklists of one day, a song in as many of them as it is named."""
+    owned = np.repeat(np.eye(len(players), dtype=np.float32), lists, axis=1)
+    counts = plays_of(*players).toarray()
+    held = (counts[:, None, :] > np.arange(lists)[:, None]).astype(np.float32).reshape(-1, len(LETTERS))
+    return Newcomers(sparse.csr_matrix(held), np.full(len(held), 100), sparse.csr_matrix(owned))
+
+
 def later_of(
     snapshot: GraphSnapshot,
     plays: Sequence[str] = (),
@@ -91,13 +100,15 @@ def later_of(
 ) -> Later:
     """What is held out: later songs and pairs by DJ, and of cold DJs what they played before and later."""
     nobody = [""] * len(snapshot.djs)
+    told = newcomers_of(*(past for past, _ in cold))
     return Later(
         song_plays=np.array([song_plays.count(letter) for letter in LETTERS]),
         plays=plays_of(*(plays or nobody)),
         pairs=plays_of(*(pairs or nobody)),
         cold_djs=np.arange(len(cold)) + 900,
-        cold_lists=np.full(len(cold), 9),
-        cold_past=plays_of(*(past for past, _ in cold)),
+        cold_days=told.days,
+        cold_owned=told.owned,
+        cold_lists=told.lists,
         cold_plays=plays_of(*(later for _, later in cold)),
     )
 

@@ -18,6 +18,7 @@ from recsys.evaluation.metrics import MetricKey
 from recsys.progress import Progress, silent
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.later import Later
+from recsys.tracklists.past import Newcomers
 from recsys.tracklists.sparse_rows import entries, scaled
 from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
@@ -44,8 +45,8 @@ class Scorer(Protocol):
     def of_djs(self, djs: Integers) -> Floats:
         """Scores for DJs by their rows, shape (djs, songs)."""
 
-    def of_listeners(self, plays: Matrix) -> Floats:
-        """Scores from plays alone, (listeners, songs), of somebody whom the recommender never saw; the same shape."""
+    def of_newcomers(self, newcomers: Newcomers) -> Floats:
+        """Scores for DJs whom the recommender never saw, from their tracklists; the same shape."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class _Players:
     djs: Integers
     known: Matrix
     """Plays, (players, songs)."""
-    are_cold: bool
+    newcomers: Newcomers | None
+    """What is told of them, where the snapshot does not know them."""
     views: list[View]
 
     def asked(self) -> Integers:
@@ -101,7 +103,7 @@ class _Players:
 
     def scores(self, scorer: Scorer, rows: Integers) -> Floats:
         """Checked scores, (rows, songs)."""
-        scores = scorer.of_listeners(self.known[rows]) if self.are_cold else scorer.of_djs(rows)
+        scores = scorer.of_djs(rows) if self.newcomers is None else scorer.of_newcomers(self.newcomers.at(rows))
         if scores.shape != (len(rows), self.known.shape[1]) or np.isnan(scores).any():
             raise ValueError(
                 f"scores of shape {scores.shape} are not one number for each of {self.known.shape[1]} songs"
@@ -185,13 +187,14 @@ def _players(snapshot: GraphSnapshot, later: Later, options: TruthOptions) -> li
     lists = np.diff(snapshot.dj_lists.indptr)
     played = _ones(later.plays, _has_past(lists, known, options), counts)
     pairs = _ones(later.pairs, np.ones(len(lists)), is_there)
-    cold_past = later.cold_past.tocsr()
-    cold = _ones(later.cold_plays, _has_past(later.cold_lists, cold_past, options), counts)
+    newcomers = later.newcomers
+    cold_past = newcomers.plays
+    cold = _ones(later.cold_plays, _has_past(np.diff(newcomers.owned.indptr), cold_past, options), counts)
     return [
         _Players(
             snapshot.djs,
             known,
-            False,
+            None,
             [
                 View(ALL, played, False),
                 View(NEW, _without(played, known), True),
@@ -202,7 +205,7 @@ def _players(snapshot: GraphSnapshot, later: Later, options: TruthOptions) -> li
         _Players(
             later.cold_djs,
             cold_past,
-            True,
+            newcomers,
             [View(COLD, cold, False), View(COLD_NEW, _without(cold, cold_past), True)],
         ),
     ]

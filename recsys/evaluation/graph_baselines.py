@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
+from recsys.tracklists.past import Newcomers
 from recsys.tracklists.sparse_rows import column_sums, dense, log_scaled, unit_rows
 from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
@@ -39,9 +40,9 @@ class Popularity:
         """The same for every DJ."""
         return np.tile(self._popularity, (len(djs), 1))
 
-    def of_listeners(self, plays: Matrix) -> Floats:
+    def of_newcomers(self, newcomers: Newcomers) -> Floats:
         """The same for everybody."""
-        return np.tile(self._popularity, (plays.shape[0], 1))
+        return np.tile(self._popularity, (newcomers.owned.shape[0], 1))
 
 
 class OwnRepeats:
@@ -49,16 +50,20 @@ class OwnRepeats:
 
     def __init__(self, snapshot: GraphSnapshot, half_life: float | None = None) -> None:
         """Count plays, or with a half-life in days, older ones less."""
+        self._half_life = half_life
         self._plays = snapshot.plays if half_life is None else recent_plays(snapshot, half_life)
         most = popularity(snapshot)
         self._fallback = (most / max(float(most.max()), 1) / 1000).astype(np.float32)
 
     def of_djs(self, djs: Integers) -> Floats:
-        """By the DJ's plays."""
-        return self.of_listeners(self._plays[djs])
+        """By the DJ's plays, popularity orders what has equal ones and what has none."""
+        return self._scores(self._plays[djs])
 
-    def of_listeners(self, plays: Matrix) -> Floats:
-        """By the plays, popularity orders what has equal ones and what has none."""
+    def of_newcomers(self, newcomers: Newcomers) -> Floats:
+        """By their plays, likewise."""
+        return self._scores(newcomers.plays if self._half_life is None else newcomers.recent(self._half_life))
+
+    def _scores(self, plays: Matrix) -> Floats:
         counts = dense(plays)
         return np.where(counts > 0, counts, -1) + self._fallback
 
@@ -77,6 +82,7 @@ class DjNeighbours:
         half_life: float = NEIGHBOUR_HALF_LIFE,
     ) -> None:
         self._neighbours = neighbours
+        self._own_half_life = own_half_life
         self._plays = snapshot.plays
         self._own = recent_plays(snapshot, own_half_life)
         players = np.diff(self._plays.tocsc().indptr)
@@ -95,9 +101,10 @@ class DjNeighbours:
         cosines[np.arange(len(djs)), djs] = 0
         return self._scores(cosines, self._own[djs])
 
-    def of_listeners(self, plays: Matrix) -> Floats:
-        """By the DJs nearest to the plays."""
-        return self._scores(dense(self._unit_rows(plays) @ self._units.T), plays)
+    def of_newcomers(self, newcomers: Newcomers) -> Floats:
+        """By the DJs nearest to their plays."""
+        cosines = dense(self._unit_rows(newcomers.plays) @ self._units.T)
+        return self._scores(cosines, newcomers.recent(self._own_half_life))
 
     def _scores(self, cosines: Floats, own: Matrix) -> Floats:
         if self._neighbours < cosines.shape[1]:
@@ -120,6 +127,7 @@ class SongNeighbours:
         own_half_life: float = DJ_HALF_LIFE,
         half_life: float = SONG_HALF_LIFE,
     ) -> None:
+        self._half_lives = (half_life, own_half_life)
         self._own = recent_plays(snapshot, own_half_life)
         self._sought = recent_plays(snapshot, half_life)
         self._lists = snapshot.lists.sign().astype(np.float32).tocsr()
@@ -132,9 +140,9 @@ class SongNeighbours:
         """By the DJ's plays, older ones counting less."""
         return self._scores(self._sought[djs], self._own[djs])
 
-    def of_listeners(self, plays: Matrix) -> Floats:
-        """By the logs of the plays, of which nobody says when they were."""
-        return self._scores(log_scaled(plays), plays)
+    def of_newcomers(self, newcomers: Newcomers) -> Floats:
+        """By their plays, likewise."""
+        return self._scores(*(newcomers.recent(half_life) for half_life in self._half_lives))
 
     def _scores(self, sought: Matrix, own: Matrix) -> Floats:
         voices = (sought @ sparse.diags(self._scale)).tocsr()

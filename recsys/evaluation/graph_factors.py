@@ -18,8 +18,9 @@ from recsys.evaluation.graph_baselines import recent_plays
 from recsys.evaluation.implicit_als import fitted_als
 from recsys.progress import Progress, silent
 from recsys.tracklists.graph_snapshot import GraphSnapshot
+from recsys.tracklists.past import Newcomers
 from recsys.tracklists.sparse_rows import log_scaled
-from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
+from recsys.tracklists.stored_arrays import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,21 @@ class Factors:
     """Shape (DJs, factors)."""
     songs: Floats
     """Shape (songs, factors)."""
-    fold_in: Callable[[Matrix], Floats]
-    """Vectors of listeners from their plays, (listeners, factors)."""
+    fold_in: Callable[[Newcomers], Floats]
+    """Vectors of newcomers, (newcomers, factors)."""
 
     def of_djs(self, djs: Integers) -> Floats:
         """Products with the DJs' vectors."""
         return self.djs[djs] @ self.songs.T
 
-    def of_listeners(self, plays: Matrix) -> Floats:
-        """Products with the vectors that plays are folded into."""
-        return self.fold_in(plays) @ self.songs.T
+    def of_newcomers(self, newcomers: Newcomers) -> Floats:
+        """Products with the vectors that their plays are folded into."""
+        return self.fold_in(newcomers) @ self.songs.T
 
 
-def mean_fold_in(songs: Floats, plays: Matrix) -> Floats:
-    """The mean of the vectors of the songs that a listener played, 0 where he played none; (listeners, factors)."""
+def mean_fold_in(songs: Floats, newcomers: Newcomers) -> Floats:
+    """The mean of the vectors of the songs that somebody played, 0 where he played none; (newcomers, factors)."""
+    plays = newcomers.plays
     played = np.asarray(plays.sign() @ songs, dtype=np.float32)
     counts: Floats = np.maximum(np.diff(plays.tocsr().indptr), 1).astype(np.float32)[:, None]
     return played / counts
@@ -75,10 +77,10 @@ def fit_als(
         progress=partial(progress, "fitting ALS"),
     )
 
-    def fold_in(plays: Matrix) -> Floats:
+    def fold_in(newcomers: Newcomers) -> Floats:
         with threadpool_limits(1, "blas"):
-            rows = log_scaled(plays, inside=4).astype(np.float32)
-            folded: Floats = model.recalculate_user(np.arange(plays.shape[0]), rows)
+            rows = log_scaled(newcomers.recent(half_life), inside=4).astype(np.float32)
+            folded: Floats = model.recalculate_user(np.arange(rows.shape[0]), rows)
         return folded
 
     return Factors(model.user_factors, model.item_factors, fold_in)
@@ -116,8 +118,8 @@ def fit_bpr(
     model.fit(snapshot.plays.sign().astype(np.float32), show_progress=False)
     length = np.linalg.norm(model.user_factors[:, :-1], axis=1).mean()
 
-    def fold_in(plays: Matrix) -> Floats:
-        means = mean_fold_in(model.item_factors, plays)
+    def fold_in(newcomers: Newcomers) -> Floats:
+        means = mean_fold_in(model.item_factors, newcomers)
         norms = np.linalg.norm(means[:, :-1], axis=1, keepdims=True)
         folded: Floats = means * (length / np.where(norms > 0, norms, 1)).astype(np.float32)
         folded[:, -1] = 1

@@ -9,9 +9,9 @@ from recsys.tracklists.blend import BlendOptions
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.mgccf import MgccfOptions, Part
-from recsys.tracklists.past import past_of
+from recsys.tracklists.past import Newcomers, past_of
 from recsys.tracklists.recommender import TrainedFacts
-from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
+from recsys.tracklists.stored_arrays import Floats, Integers
 
 ABLATIONS: dict[str, tuple[Part, ...]] = {
     "tl-mgccf": (),
@@ -37,10 +37,10 @@ class Foretold:
             scores[row, scored.songs] = scored.scores
         return scores
 
-    def of_listeners(self, plays: Matrix) -> Floats:
-        """Scores by fold-in, (listeners, songs)."""
-        scores = np.full((plays.shape[0], self._songs), -np.inf, dtype=np.float32)
-        for row, scored in enumerate(self._recommender.for_listeners(plays)):
+    def of_newcomers(self, newcomers: Newcomers) -> Floats:
+        """Scores by fold-in, (newcomers, songs)."""
+        scores = np.full((newcomers.owned.shape[0], self._songs), -np.inf, dtype=np.float32)
+        for row, scored in enumerate(self._recommender.for_newcomers(newcomers)):
             scores[row, scored.songs] = scored.scores
         return scores
 

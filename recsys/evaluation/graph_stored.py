@@ -7,8 +7,9 @@ from recsys.database import connect, require_migrated, translated_errors
 from recsys.evaluation.graph_learned import Foretold, check_snapshot
 from recsys.evaluation.graph_methods import Fit
 from recsys.tracklists.graph_snapshot import GraphSnapshot
+from recsys.tracklists.past import Newcomers
 from recsys.tracklists.recommend import loaded_recommender, tracklist_model
-from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
+from recsys.tracklists.stored_arrays import Floats, Integers
 
 FORECASTS = """
 SELECT f.dj_id, f.song_ids, f.scores FROM dj_forecast AS f WHERE f.model_id = %s AND f.dj_id = ANY(%s)
@@ -44,9 +45,9 @@ class StoredForecasts:
                 scores[row_of[dj], np.searchsorted(self._snapshot.songs, songs)] = values
         return scores
 
-    def of_listeners(self, plays: Matrix) -> Floats:
-        """Scores by fold-in, (listeners, songs)."""
-        return self._folded.of_listeners(plays)
+    def of_newcomers(self, newcomers: Newcomers) -> Floats:
+        """Scores by fold-in, (newcomers, songs)."""
+        return self._folded.of_newcomers(newcomers)
 
 
 def stored_method(settings: Settings, name: str, snapshot_hash: str) -> Fit:

@@ -8,7 +8,7 @@ import numpy as np
 
 from recsys.tracklists.blend import Blend, Scored
 from recsys.tracklists.mgccf import Mgccf
-from recsys.tracklists.past import Past
+from recsys.tracklists.past import Newcomers, Past
 from recsys.tracklists.song_space import units
 from recsys.tracklists.sparse_rows import entries
 from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
@@ -42,6 +42,9 @@ class Recommender(Protocol):
     def for_listeners(self, likes: Matrix) -> Iterator[Scored]:
         """The same from scores of liked songs, (listeners, songs), of somebody whom training never saw."""
 
+    def for_newcomers(self, newcomers: Newcomers) -> Iterator[Scored]:
+        """The same for DJs whom training never saw, from tracklists of their own."""
+
 
 class BlendRecommender:
     """The blend, over the tracklists that it answers from."""
@@ -64,6 +67,10 @@ class BlendRecommender:
     def for_listeners(self, likes: Matrix) -> Iterator[Scored]:
         """What goes with likes."""
         return self._blend.forecast(self._past, self._past.listeners(likes))
+
+    def for_newcomers(self, newcomers: Newcomers) -> Iterator[Scored]:
+        """What newcomers will play, by what they played when."""
+        return self._blend.forecast(self._past, self._past.newcomers(newcomers))
 
 
 class MgccfRecommender:
@@ -93,6 +100,10 @@ class MgccfRecommender:
         """The songs nearest to likes."""
         likes = likes.tocsr()
         return self._nearest(self._model.fold_in(likes.log1p()), likes)
+
+    def for_newcomers(self, newcomers: Newcomers) -> Iterator[Scored]:
+        """The songs nearest to what they played, whenever it was."""
+        return self.for_listeners(newcomers.plays)
 
     def _nearest(self, vectors: Floats, known: Matrix) -> Iterator[Scored]:
         for row in range(len(vectors)):

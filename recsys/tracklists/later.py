@@ -14,10 +14,11 @@ from scipy import sparse
 
 from recsys.folders import Layout
 from recsys.tracklists.graph_snapshot import Ids
+from recsys.tracklists.past import Newcomers
 from recsys.tracklists.stored_arrays import Matrix, arrays_of, hash_of, matrix_of, read_arrays, write_arrays
 
 LATER_FILE = "later.npz"
-LAYOUT = Layout("held-out plays", "recsys tracklists prepare --before DATE", "later.json", 1)
+LAYOUT = Layout("held-out plays", "recsys tracklists prepare --before DATE", "later.json", 2)
 
 COLD_LISTS = 5
 """Tracklists that a DJ must have to be drawn as one who comes later."""
@@ -51,15 +52,22 @@ class Later:
     """1 where a song was taken out of a DJ's tracklists."""
     cold_djs: Ids
     """DJs who were left out altogether, by their ids."""
-    cold_lists: Ids
-    """Tracklists that each of them had before."""
-    cold_past: Matrix
-    """How often they played a song before: what is told of them when they come."""
+    cold_days: Ids
+    """Days of their tracklists before, `NO_DATE` where there is none: what is told of them when they come."""
+    cold_owned: Matrix
+    """1 where one of these is theirs, (DJs who come later, tracklists)."""
+    cold_lists: Matrix
+    """1 where one of these holds a song, (tracklists, songs)."""
     cold_plays: Matrix
     """How often they play a song later."""
 
+    @property
+    def newcomers(self) -> Newcomers:
+        """Those DJs, with what is told of them."""
+        return Newcomers(self.cold_lists, self.cold_days, self.cold_owned)
 
-_IDS = ("song_plays", "cold_djs", "cold_lists")
+
+_IDS = ("song_plays", "cold_djs", "cold_days")
 _MATRICES = tuple(part.name for part in fields(Later) if part.name not in _IDS)
 
 

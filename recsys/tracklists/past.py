@@ -51,6 +51,31 @@ class Histories:
         )
 
 
+@dataclass(frozen=True)
+class Newcomers:
+    """Players whom nobody knew, with tracklists of their own; columns of `lists` are the known songs."""
+
+    lists: Matrix
+    """1 where a tracklist holds a song, (tracklists, songs)."""
+    days: Integers
+    """Of the tracklists, `NO_DATE` where there is none."""
+    owned: Matrix
+    """1 where a tracklist is a player's, (players, tracklists)."""
+
+    def at(self, rows: Integers) -> "Newcomers":
+        """Some of the players."""
+        return Newcomers(self.lists, self.days, self.owned[rows])
+
+    @property
+    def plays(self) -> Matrix:
+        """How many of a player's tracklists hold a song, (players, songs)."""
+        return (self.owned @ self.lists).tocsr()
+
+    def recent(self, half_life: float) -> Matrix:
+        """The same, a tracklist counting 2^(-age / half-life), in days back from the player's last one."""
+        return (faded(self.owned, dated(self.days), half_life) @ self.lists).tocsr()
+
+
 class Candidates(NamedTuple):
     """Songs that a player may play, and what tells of each."""
 
@@ -79,9 +104,9 @@ class Past:
         self.lists = ones(lists)
         self.dj_lists = dj_lists.tocsr()
         self.is_known = np.diff(self.lists.indptr) > 0
-        dated = self.is_known & (days != NO_DATE)
-        self.first_day = int(days[dated].min()) if dated.any() else 0
-        self.last_day = int(days[dated].max()) if dated.any() else 0
+        has_date = self.is_known & (days != NO_DATE)
+        self.first_day = int(days[has_date].min()) if has_date.any() else 0
+        self.last_day = int(days[has_date].max()) if has_date.any() else 0
         self.days = np.where(days == NO_DATE, self.first_day, days)
         """A tracklist without a date is of the first day."""
         self.popularity = column_sums(self.lists)
@@ -112,32 +137,12 @@ class Past:
         """What some of the DJs played, by their rows; each must have a known tracklist."""
         own = scaled(self.dj_lists[djs], columns=self.is_known.astype(np.float32))
         own.eliminate_zeros()
-        dj_of = np.repeat(np.arange(len(djs)), np.diff(own.indptr))
-        last = np.full(len(djs), self.first_day, dtype=np.int64)
-        np.maximum.at(last, dj_of, self.days[own.indices])
-        age = (last[dj_of] - self.days[own.indices]).astype(np.float32)
-        recent = {}
-        for days in HALF_LIVES:
-            weighted = own.copy()
-            weighted.data = np.exp2(-age / days)
-            recent[days] = (weighted @ self.lists).tocsr()
-        plays = (own @ self.lists).tocsr()
-        return Histories(
-            plays, recent, self._days_since(own, age, plays), np.diff(own.indptr).astype(float), last, np.asarray(djs)
-        )
+        return _histories(own, self.lists, self.days, np.asarray(djs))
 
-    def _days_since(self, own: Matrix, age: Floats, plays: Matrix) -> Matrix:
-        latest = plays.copy()
-        latest.sort_indices()
-        latest.data[:] = np.float32(2**24)
-        for row in range(own.shape[0]):
-            span = slice(own.indptr[row], own.indptr[row + 1])
-            held = self.lists[own.indices[span]]
-            places = latest.indptr[row] + np.searchsorted(
-                latest.indices[latest.indptr[row] : latest.indptr[row + 1]], held.indices
-            )
-            np.minimum.at(latest.data, places, 1 + np.repeat(age[span], np.diff(held.indptr)))
-        return latest
+    def newcomers(self, newcomers: Newcomers) -> Histories:
+        """What players played whom this past does not know; a tracklist without a date is their first."""
+        nobody = np.full(newcomers.owned.shape[0], -1, dtype=np.int64)
+        return _histories(newcomers.owned.tocsr(), newcomers.lists, dated(newcomers.days, self.last_day), nobody)
 
     def dj_units(self, plays: Matrix) -> Matrix:
         """Rows of length 1, log(1 + plays) * log(DJs / DJs who play the song): their products say how near DJs are."""
@@ -225,6 +230,50 @@ class Past:
         """By tracklist, 2^(-age / half-life) seen from a day, 0 for later ones."""
         age = day - self.days
         return np.where(self.is_known & (age >= 0), np.exp2(-np.maximum(age, 0) / half_life), 0).astype(np.float32)
+
+
+def dated(days: Integers, otherwise: int = 0) -> Integers:
+    """Days of which none is missing: a tracklist without one is of the first day, or of another where all lack it."""
+    is_missing = days == NO_DATE
+    return np.where(is_missing, otherwise if is_missing.all() else days[~is_missing].min(), days)
+
+
+def faded(own: Matrix, days: Integers, half_life: float) -> Matrix:
+    """Ones of players' tracklists, (players, tracklists), as 2^(-age / half-life), back from a player's last one."""
+    made = own.tocsr(copy=True)
+    _, age = _ages(made, days)
+    made.data = np.exp2(-age / half_life)
+    return made
+
+
+def _ages(own: Matrix, days: Integers) -> tuple[Integers, Floats]:
+    """Each player's last day, and the days from each of his tracklists to it."""
+    player = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
+    last = np.full(own.shape[0], np.iinfo(np.int64).min)
+    np.maximum.at(last, player, days[own.indices])
+    return last, (last[player] - days[own.indices]).astype(np.float32)
+
+
+def _histories(own: Matrix, lists: Matrix, days: Integers, djs: Integers) -> Histories:
+    last, age = _ages(own, days)
+    plays = (own @ lists).tocsr()
+    recent = {half_life: (faded(own, days, half_life) @ lists).tocsr() for half_life in HALF_LIVES}
+    since = _days_since(own, lists, age, plays)
+    return Histories(plays, recent, since, np.diff(own.indptr).astype(float), last, djs)
+
+
+def _days_since(own: Matrix, lists: Matrix, age: Floats, plays: Matrix) -> Matrix:
+    latest = plays.copy()
+    latest.sort_indices()
+    latest.data[:] = np.float32(2**24)
+    for row in range(own.shape[0]):
+        span = slice(own.indptr[row], own.indptr[row + 1])
+        held = lists[own.indices[span]]
+        places = latest.indptr[row] + np.searchsorted(
+            latest.indices[latest.indptr[row] : latest.indptr[row + 1]], held.indices
+        )
+        np.minimum.at(latest.data, places, 1 + np.repeat(age[span], np.diff(held.indptr)))
+    return latest
 
 
 def past_of(snapshot: GraphSnapshot, vectors: Floats | None = None) -> Past:

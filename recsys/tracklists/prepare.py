@@ -32,7 +32,7 @@ from recsys.tracklists.reading import (
     rows_of,
 )
 from recsys.tracklists.running_order import UNKNOWN, RunningOrder, programme_of, write_running_order
-from recsys.tracklists.sparse_rows import log_scaled
+from recsys.tracklists.sparse_rows import log_scaled, ones
 from recsys.tracklists.stored_arrays import Matrix
 
 NAMES = """
@@ -210,7 +210,6 @@ def _without_pairs(
 def _later(after: Tracklists, cold: _ColdDjs, pairs: _Pairs, snapshot: GraphSnapshot, progress: Progress) -> Later:
     songs = snapshot.songs
     lists = after.held(songs, progress, "reading later tracklists")
-    cold_lists = cold.past.dj_lists(cold.djs)[1]
     rows, columns = rows_of(pairs.djs, snapshot.djs), rows_of(pairs.songs, songs)
     known = (rows >= 0) & (columns >= 0)
     shape = (len(snapshot.djs), len(songs))
@@ -219,8 +218,9 @@ def _later(after: Tracklists, cold: _ColdDjs, pairs: _Pairs, snapshot: GraphSnap
         plays=(after.dj_lists(snapshot.djs)[1] @ lists).tocsr(),
         pairs=sparse.csr_matrix((np.ones(known.sum()), (rows[known], columns[known])), shape=shape),
         cold_djs=cold.djs,
-        cold_lists=np.diff(cold_lists.indptr),
-        cold_past=(cold_lists @ cold.past.held(songs, progress, "reading DJs who come later")).tocsr(),
+        cold_days=cold.past.days,
+        cold_owned=cold.past.dj_lists(cold.djs)[1],
+        cold_lists=ones(cold.past.held(songs, progress, "reading DJs who come later")),
         cold_plays=(after.dj_lists(cold.djs)[1] @ lists).tocsr(),
     )
 

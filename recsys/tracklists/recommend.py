@@ -1,6 +1,6 @@
 """Answers of tracklist recommenders: for a DJ, for likes, and what is alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -14,6 +14,8 @@ from recsys.catalog import ListedTrack, SimilarTrack
 from recsys.errors import NotReadyError, SourceError, UnknownNameError
 
 if TYPE_CHECKING:
+    from recsys.tracklists.blend import Scored
+    from recsys.tracklists.past import Newcomers
     from recsys.tracklists.recommender import Trained
     from recsys.tracklists.stored_arrays import Floats, Integers
 
@@ -41,11 +43,11 @@ SELECT wanted.place::integer AS rank, st.track_id, s.id AS song_id, s.title, s.v
 """
 
 PLAYED = """
-SELECT tt.song_id, count(DISTINCT tt.tracklist_id)::integer, max(t.played_on)
+SELECT tt.tracklist_id, tt.song_id, t.played_on
   FROM tracklist_dj AS td JOIN tracklist AS t ON t.id = td.tracklist_id
   JOIN tracklist_track AS tt ON tt.tracklist_id = t.id
  WHERE td.dj_id = %s AND tt.song_id IS NOT NULL
- GROUP BY tt.song_id
+ GROUP BY tt.tracklist_id, tt.song_id, t.played_on
 """
 
 
@@ -117,12 +119,39 @@ def recommend_for_dj(
         found = cursor.execute(FOR_DJ, (dj_id, n, only_new, model_id)).fetchall()
     if found:
         return found
-    played = {song: (plays, last) for song, plays, last in connection.execute(PLAYED, (dj_id,))}
-    likes = {song: float(plays) for song, (plays, _) in played.items()}
-    tracks = recommend_for_likes(connection, likes, n, only_new=only_new, model_id=model_id)
+    played = connection.execute(PLAYED, (dj_id,)).fetchall()
+    trained = loaded_recommender(connection, model_id)
+    newcomer = _newcomer(trained, played)
+    if not newcomer.lists.nnz:
+        return []
+    (scored,) = trained.recommender.for_newcomers(newcomer)
+    tracks = _listed(connection, trained, scored, n, only_new=only_new)
     for track in tracks:
-        track.plays, track.last_played_on = played.get(track.song_id, (0, None))
+        own = [day for _, song, day in played if song == track.song_id]
+        track.plays, track.last_played_on = len(own), max((day for day in own if day is not None), default=None)
     return tracks
+
+
+def _newcomer(trained: "Trained", played: Sequence[tuple[int, int, date | None]]) -> "Newcomers":
+    """A DJ whom the model never saw, by what he played in which tracklist, and when."""
+    import numpy as np
+    from scipy import sparse
+
+    from recsys.tracklists.graph_snapshot import NO_DATE
+    from recsys.tracklists.past import Newcomers
+    from recsys.tracklists.reading import rows_of
+
+    day_of = {number: NO_DATE if day is None else (day - date(1970, 1, 1)).days for number, _, day in played}
+    place_of = {number: place for place, number in enumerate(day_of)}
+    songs = rows_of(np.array([song for _, song, _ in played], dtype=np.int64), trained.songs)
+    places = np.array([place_of[number] for number, _, _ in played], dtype=np.int64)
+    ones = np.ones(int((songs >= 0).sum()), dtype=np.float32)
+    shape = (len(day_of), len(trained.songs))
+    return Newcomers(
+        sparse.csr_matrix((ones, (places[songs >= 0], songs[songs >= 0])), shape=shape),
+        np.array(list(day_of.values()), dtype=np.int64),
+        sparse.csr_matrix(np.ones((1, len(day_of)), dtype=np.float32)),
+    )
 
 
 def recommend_for_likes(
@@ -147,6 +176,14 @@ def recommend_for_likes(
     shape = (1, len(trained.songs))
     asked = sparse.csr_matrix((scores, (np.zeros(len(rows), dtype=np.int64), rows)), shape=shape)
     (scored,) = trained.recommender.for_listeners(asked)
+    return _listed(connection, trained, scored, n, only_new=only_new)
+
+
+def _listed(
+    connection: psycopg.Connection, trained: "Trained", scored: "Scored", n: int, *, only_new: bool
+) -> list[ForecastTrack]:
+    import numpy as np
+
     is_wanted = ~scored.is_known if only_new else np.ones(len(scored.songs), dtype=bool)
     songs = trained.songs[scored.songs[is_wanted][:n]].tolist()
     with connection.cursor(row_factory=class_row(ForecastTrack)) as cursor:

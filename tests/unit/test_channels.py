@@ -13,7 +13,7 @@ from scipy import sparse
 from recsys.tracklists import channels
 from recsys.tracklists.channels import FEATURES, NEVER
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
-from recsys.tracklists.past import AT_ONCE, Candidates, Past, past_before, past_of
+from recsys.tracklists.past import AT_ONCE, Candidates, Newcomers, Past, past_before, past_of
 from tests.graph_worlds import LETTERS, places, plays_of, snapshot_of
 
 SONGS = len(LETTERS)
@@ -274,6 +274,22 @@ def test_a_history_counts_tracklists_and_how_long_ago_they_were() -> None:
     assert recent[30][:2] == pytest.approx([1 + 2**-1.5 + 2**-3, 2**-1.5 + 2**-3])
     # What has no date counts as of the first day, 1000: f was last played 90 days ago, e 60.
     assert histories.days_since.toarray().tolist() == [[1, 0, 1, 61, 61, 91, 1, 0], [1, 46, 1, 46, 0, 0, 1, 0]]
+
+
+def test_a_newcomer_is_told_of_as_the_dj_of_the_same_tracklists_is() -> None:
+    lists = [("ab", 1000), ("bc", 1045), ("a", 1090), ("cd", 1200)]
+    past = past_of(snapshot_of(*((0, songs, day) for songs, day in lists[:3]), (1, *lists[3])))
+    newcomers = Newcomers(past.lists[:3], np.array([1000, 1045, 1090]), past.dj_lists[:1, :3])
+    [own], [told] = (
+        list(past.candidates(histories, SONGS))
+        for histories in (past.histories(np.array([0])), past.newcomers(newcomers))
+    )
+    assert told.songs.tolist() == own.songs.tolist()
+    likeness = [name not in channels.CHANNELS["similar DJs"] for name in FEATURES]
+    np.testing.assert_array_equal(told.features[:, likeness], own.features[:, likeness])
+    assert past.newcomers(newcomers).djs.tolist() == [-1]
+    undated = Newcomers(newcomers.lists, np.array([NO_DATE] * 3), newcomers.owned)
+    assert past.newcomers(undated).last_days.tolist() == [past.last_day]
 
 
 def test_likes_count_as_plays_of_today() -> None:

@@ -11,7 +11,8 @@ from recsys.evaluation.graph import Scorer, first_songs
 from recsys.evaluation.graph_baselines import DjNeighbours, OwnRepeats, Popularity, SongNeighbours, recent_plays
 from recsys.evaluation.graph_factors import Factors, fit_als, fit_bpr, fit_lightgcn, mean_fold_in
 from recsys.evaluation.graph_methods import METHODS, Fitting
-from tests.graph_worlds import LETTERS, places, plays_of, snapshot_of
+from recsys.tracklists.past import Newcomers
+from tests.graph_worlds import LETTERS, newcomers_of, places, snapshot_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -32,14 +33,14 @@ def ranked(scorer: Scorer, dj: int, n: int = len(LETTERS)) -> str:
 
 
 def ranked_for(scorer: Scorer, plays: str, n: int = len(LETTERS)) -> str:
-    [scores] = scorer.of_listeners(plays_of(plays))
+    [scores] = scorer.of_newcomers(newcomers_of(plays))
     return "".join(LETTERS[song] for song in first_songs(scores, n))
 
 
 def test_popularity_counts_tracklists() -> None:
     popular = Popularity(snapshot_of((0, "aab", 1), (0, "b", 1), (1, "bc", 2), (1, "c", 2)))
     assert ranked(popular, 0, 3) == ranked(popular, 1, 3) == ranked_for(popular, "h", 3) == "bca"
-    assert popular.of_listeners(plays_of("", "a")).shape == (2, len(LETTERS))
+    assert popular.of_newcomers(newcomers_of("", "a")).shape == (2, len(LETTERS))
 
 
 def test_own_plays_come_first_then_popular_songs() -> None:
@@ -88,9 +89,9 @@ def test_songs_of_the_same_tracklists_follow() -> None:
     assert ranked_for(SongNeighbours(snapshot), "f", 3)[0] == "f"
 
 
-def test_a_listener_without_plays_is_no_error() -> None:
+def test_a_newcomer_without_plays_is_no_error() -> None:
     for name in ("popularity", "own", "own-90d", "dj-knn", "item-knn", "bpr", "als"):
-        scores = METHODS[name](TWO_TASTES, Fitting()).of_listeners(plays_of("", "a"))
+        scores = METHODS[name](TWO_TASTES, Fitting()).of_newcomers(newcomers_of("", "a"))
         assert scores.shape == (2, len(LETTERS))
         assert scores.dtype == np.float32
         assert not np.isnan(scores).any()
@@ -118,8 +119,9 @@ def test_factors_find_songs_of_the_same_taste_and_fold_listeners_in(fit: Callabl
 
 def test_a_listener_is_the_mean_of_the_songs() -> None:
     songs = np.array([[1, 0], [3, 4], [5, 5]], dtype=np.float32)
-    plays = plays_of("aab", "").tolil()[:, :3].tocsr()
-    np.testing.assert_allclose(mean_fold_in(songs, plays), [[2, 2], [0, 0]])
+    told = newcomers_of("aab", "")
+    three_songs = Newcomers(told.lists[:, :3], told.days, told.owned)
+    np.testing.assert_allclose(mean_fold_in(songs, three_songs), [[2, 2], [0, 0]])
 
 
 def test_the_command_names_all_methods() -> None:

@@ -27,7 +27,7 @@ from recsys.evaluation.graph_methods import METHODS, Fitting, chosen_methods, me
 from recsys.evaluation.graph_tables import graph_tables
 from recsys.evaluation.metrics import ndcg, paper_scores
 from recsys.tracklists.graph_snapshot import GraphSnapshot
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.past import Newcomers
 from tests.graph_worlds import LETTERS, later_of, places, snapshot_of
 
 Scores = npt.NDArray[np.float32]
@@ -46,8 +46,8 @@ class Fixed:
         self.asked += djs.tolist()
         return np.tile(self._scores, (len(djs), 1))
 
-    def of_listeners(self, plays: Matrix) -> Scores:
-        return np.tile(self._scores, (plays.shape[0], 1))
+    def of_newcomers(self, newcomers: Newcomers) -> Scores:
+        return np.tile(self._scores, (newcomers.owned.shape[0], 1))
 
 
 def by_view(results: list[GraphResult]) -> dict[str, GraphResult]:
@@ -120,14 +120,14 @@ def test_songs_taken_from_a_dj_are_measured_with_and_without_his_known_ones() ->
 
 
 def test_cold_djs_are_folded_in_from_what_they_played() -> None:
-    class OnlyListeners(Fixed):
-        def of_listeners(self, plays: Matrix) -> Scores:
+    class OnlyNewcomers(Fixed):
+        def of_newcomers(self, newcomers: Newcomers) -> Scores:
             # The song after each that was played.
-            return np.roll(plays.toarray(), 1, axis=1).astype(np.float32)
+            return np.roll(newcomers.plays.toarray(), 1, axis=1).astype(np.float32)
 
     snapshot = snapshot_of((0, "abcd", 1))
     later = later_of(snapshot, cold=[("a", "ab"), ("", "c"), ("b", "")])
-    scorer = OnlyListeners("")
+    scorer = OnlyNewcomers("")
     results = by_view(evaluate_graph(snapshot, later, {"next": scorer}, ANYBODY))
     assert not scorer.asked
     # Who has no past is not asked for, nor who plays nothing later.
