@@ -7,12 +7,11 @@ import numpy as np
 from scipy import sparse
 
 from recsys.errors import SettingsError
-from recsys.tracklists.forecasting import MgccfRecommender
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot
-from recsys.tracklists.recommender import load_recommender
+from recsys.tracklists.recommender import ARRAYS_FILE, load_recommender
 from recsys.tracklists.song_space import song_vectors, units
 from recsys.tracklists.sparse_rows import column_sums, ones
-from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix, matrix_of, read_arrays
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def song_features(snapshot: GraphSnapshot, facts: GraphFacts, recommender: Path 
             songs, _means(snapshot.credits.T, songs), _nearest(_means(snapshot.plays, units(songs)), songs), ""
         )
     trained = load_recommender(recommender)
-    if not isinstance(trained.recommender, MgccfRecommender):
+    if trained.facts.model != "tl-mgccf":
         raise SettingsError(
             f"{recommender} holds no tl-mgccf: train one with `recsys tracklists train --model tl-mgccf`, or leave"
             " --recommender out"
@@ -53,11 +52,11 @@ def song_features(snapshot: GraphSnapshot, facts: GraphFacts, recommender: Path 
             f"the recommender in {recommender} was trained on another snapshot: train it on this one, or leave"
             " --recommender out"
         )
-    model = trained.recommender.model
-    artists = model.artist_likeness
+    arrays = read_arrays(recommender / ARRAYS_FILE)
+    artists, likeness = arrays["mgccf.artist_likeness"], arrays["mgccf.song_likeness"]
     # A song's likeness is its own encoding and that of its artists.
-    own = model.song_likeness - np.asarray(model.credits @ artists) if len(artists) else model.song_likeness
-    fillers = _nearest(model.dj_vectors, model.song_vectors)
+    own = likeness - np.asarray(matrix_of(arrays, "mgccf.credits") @ artists) if len(artists) else likeness
+    fillers = _nearest(arrays["mgccf.dj_vectors"], arrays["mgccf.song_vectors"])
     return SongFeatures(own.astype(np.float32), artists, fillers, trained.facts.content_hash)
 
 

@@ -5,13 +5,12 @@ What they weigh is in `channels`, how they are grown in `blend_training`.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from recsys.tracklists.channels import FEATURES
+from recsys.tracklists.forests import Forest, ForestOptions
 from recsys.tracklists.past import Candidates, Histories, Past
 from recsys.tracklists.stored_arrays import Floats, Integers
 
@@ -20,21 +19,13 @@ PARTS = ("known", "new")
 
 
 @dataclass(frozen=True)
-class BlendOptions:
+class BlendOptions(ForestOptions):
     """How a blend is trained, and how many songs it weighs."""
 
     candidates: int = 3000
     """Songs new to a player that are weighed, those that most tells for."""
     others: int = 1000
     """Songs drawn beside them in training."""
-    trees: int = 150
-    learning_rate: float = 0.06
-    leaves: int = 15
-    """Of a tree, at most."""
-    leaf_size: int = 200
-    """Songs of a leaf, at least."""
-    shrinkage: float = 10.0
-    """L2 penalty of the leaves' values."""
     windows: int = 4
     """Spans at the end of the past that are foretold in training, one after the other."""
     window_share: float = 0.06
@@ -46,7 +37,6 @@ class BlendOptions:
     least_songs: int = 15
     most_djs: int = 200
     """DJs who are learned from in a span, drawn where there are more."""
-    seed: int = 0
 
 
 class Scored(NamedTuple):
@@ -56,27 +46,6 @@ class Scored(NamedTuple):
     scores: npt.NDArray[np.float64]
     """Of the blend, the chance that he plays the song in a span such as training foretold, 0 to 1; else a cosine."""
     is_known: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Forest:
-    """Boosted trees, as an ONNX graph."""
-
-    onnx: bytes
-
-    @cached_property
-    def _session(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
-
-    def logits(self, features: Floats) -> Floats:
-        """Of songs with features (n, features), shape (n,)."""
-        (made,) = self._session.run(None, {"features": features})
-        logits: Floats = made.ravel()
-        return logits
 
 
 @dataclass(frozen=True)
@@ -103,15 +72,3 @@ class Blend:
             order = np.lexsort((candidates.songs, -logits))
             scores = 1 / (1 + np.exp(-logits[order].astype(np.float64)))
             yield Scored(candidates.songs[order], scores, candidates.is_known[order])
-
-
-def check_forest(forest: Forest) -> None:
-    """Run a forest once.
-
-    Raises:
-        ValueError: it cannot be read, or weighs other features than these.
-    """
-    try:
-        forest.logits(np.zeros((1, len(FEATURES)), dtype=np.float32))
-    except Exception as error:
-        raise ValueError(f"a forest of the blend cannot be read: {error}") from error

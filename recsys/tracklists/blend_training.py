@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
-from recsys.tracklists.blend import PARTS, Blend, BlendOptions, Forest
-from recsys.tracklists.channels import FEATURES
+from recsys.tracklists.blend import PARTS, Blend, BlendOptions
+from recsys.tracklists.forests import grown_forest
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
 from recsys.tracklists.past import past_before
 from recsys.tracklists.sparse_rows import entries, scaled
@@ -88,7 +88,7 @@ def train_blend(snapshot: GraphSnapshot, options: BlendOptions | None = None, *,
     forests, metrics = {}, {}
     for number, part in enumerate(PARTS):
         progress(f"weighing {part} songs", number, len(PARTS))
-        forests[part], metrics[f"{part}_loss"] = _grow(made.pop(part), options)
+        forests[part], metrics[f"{part}_loss"] = grown_forest(*made.pop(part), options)
     return Blend(options, forests, metrics)
 
 
@@ -117,77 +117,3 @@ def _gather(
             if rows.any():
                 weights = np.full(int(rows.sum()), weight, dtype=np.float32)
                 yield part, _Rows(candidates.features[rows], is_played[rows], weights)
-
-
-def _grow(rows: _Rows, options: BlendOptions) -> tuple[Forest, float]:
-    """A forest of one part, and its weighted cross-entropy on the rows."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.metrics import log_loss
-
-    grown = HistGradientBoostingClassifier(
-        max_iter=options.trees,
-        learning_rate=options.learning_rate,
-        max_leaf_nodes=options.leaves,
-        min_samples_leaf=options.leaf_size,
-        l2_regularization=options.shrinkage,
-        early_stopping=False,
-        random_state=options.seed,
-    ).fit(rows.features, rows.is_played, rows.weights / rows.weights.mean())
-    forest = Forest(_onnx(grown))
-    chances = 1 / (1 + np.exp(-forest.logits(rows.features).astype(np.float64)))
-    return forest, float(log_loss(rows.is_played, chances, sample_weight=rows.weights))
-
-
-def _onnx(grown: Any) -> bytes:
-    """Boosted trees as one `TreeEnsembleRegressor` whose target is the logit.
-
-    A feature is float32 and a threshold was float64: it is rounded down, so that every row goes the same way.
-    """
-    from onnx import TensorProto, checker, helper
-
-    columns: dict[str, Any] = {
-        name: []
-        for name in (
-            *("nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_values", "nodes_modes"),
-            *("nodes_truenodeids", "nodes_falsenodeids", "target_treeids", "target_nodeids", "target_weights"),
-        )
-    }
-    for number, (tree,) in enumerate(grown._predictors):
-        nodes = tree.nodes
-        is_leaf = nodes["is_leaf"].astype(bool)
-        columns["nodes_treeids"] += [number] * len(nodes)
-        columns["nodes_nodeids"] += range(len(nodes))
-        columns["nodes_featureids"] += np.where(is_leaf, 0, nodes["feature_idx"]).tolist()
-        columns["nodes_values"] += _rounded_down(np.where(is_leaf, 0, nodes["num_threshold"])).tolist()
-        columns["nodes_modes"] += np.where(is_leaf, "LEAF", "BRANCH_LEQ").tolist()
-        columns["nodes_truenodeids"] += np.where(is_leaf, 0, nodes["left"]).tolist()
-        columns["nodes_falsenodeids"] += np.where(is_leaf, 0, nodes["right"]).tolist()
-        leaves = np.flatnonzero(is_leaf)
-        columns["target_treeids"] += [number] * len(leaves)
-        columns["target_nodeids"] += leaves.tolist()
-        columns["target_weights"] += nodes["value"][leaves].tolist()
-    trees = helper.make_node(
-        "TreeEnsembleRegressor",
-        ["features"],
-        ["logits"],
-        domain="ai.onnx.ml",
-        n_targets=1,
-        aggregate_function="SUM",
-        post_transform="NONE",
-        base_values=[float(grown._baseline_prediction.ravel()[0])],
-        target_ids=[0] * len(columns["target_weights"]),
-        **columns,
-    )
-    inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(FEATURES)])]
-    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [None, 1])]
-    versions = [helper.make_opsetid("ai.onnx.ml", 3), helper.make_opsetid("", 17)]
-    model = helper.make_model(
-        helper.make_graph([trees], "forest", inputs, outputs), opset_imports=versions, ir_version=8
-    )
-    checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
-def _rounded_down(values: npt.NDArray[np.float64]) -> Floats:
-    near = values.astype(np.float32)
-    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)

@@ -13,9 +13,11 @@ from recsys import __version__
 from recsys.device import Device
 from recsys.folders import Layout, check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
-from recsys.tracklists.blend import PARTS, Blend, BlendOptions, Forest, check_forest
+from recsys.tracklists.blend import PARTS, Blend, BlendOptions
 from recsys.tracklists.blend_training import train_blend
+from recsys.tracklists.channels import FEATURES
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
+from recsys.tracklists.forests import Forest, check_forest
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot
 from recsys.tracklists.mgccf import Mgccf, MgccfOptions
 from recsys.tracklists.past import Past
@@ -179,5 +181,5 @@ def load_recommender(folder: Path) -> Trained:
 def _blend(arrays: Arrays, facts: TrainedFacts) -> Blend:
     forests = {part: Forest(arrays[f"forest.{part}"].tobytes()) for part in PARTS}
     for forest in forests.values():
-        check_forest(forest)
+        check_forest(forest, len(FEATURES))
     return Blend(BlendOptions(**facts.options), forests, facts.metrics)
