@@ -1,10 +1,12 @@
 """Losses of deep modularity networks on a sparse graph (DMoN, Tsitsulin et al., arXiv 2006.16904; MODELS C3).
 
-Clusters are soft: C (nodes, k) has rows of sum 1. The graph A is symmetric, d are its degrees, and 2m is their sum. m is
-the textbook's, half the sum of degrees, so that for clusters of 0 and 1 modularity is networkx's. The published notebook
-has the whole sum in its place: its values are Tr(C^T A C) / 4m - ||d^T C||^2 / 16m^2, and no multiple of these.
+Clusters are soft: C (nodes, k) has rows of sum 1. The graph A is symmetric, d are its degrees, and 2m is their sum. m
+is the textbook's, half the sum of degrees, so that for clusters of 0 and 1 modularity is networkx's. The published
+notebook has the whole sum in its place, which halves the first term and divides the second by 4: its values are
+Tr(C^T A C) / 4m - ||d^T C||^2 / 16m^2, and no multiple of these.
 """
 
+from math import sqrt
 from typing import Any
 
 import torch
@@ -63,7 +65,8 @@ def collapse(sizes: Tensor, songs: int) -> Tensor:
         sizes: songs of each of k clusters, the column sums of C_hat, (k,).
         songs: n.
     """
-    return len(sizes) ** 0.5 / songs * torch.linalg.vector_norm(sizes)
+    norm: Tensor = torch.linalg.vector_norm(sizes)
+    return sqrt(len(sizes)) / songs * norm
 
 
 def economy(sizes: Tensor, songs: int, minimum: float) -> Tensor:

@@ -42,7 +42,7 @@ class _SongLoss(torch.autograd.Function):
             losses.append(_softmax(logits, targets[first : first + rows], weights[first : first + rows]))
             to_read.append(logits @ narrow)
             to_kernel += logits.T @ part
-            to_bias += logits.sum(dim=0)
+            to_bias += logits.sum(dim=0, dtype=to_bias.dtype)
         ctx.save_for_backward(torch.cat(to_read).to(read.dtype), to_kernel, to_bias)
         return torch.cat(losses).sum().to(read.dtype)
 
