@@ -58,6 +58,10 @@ class Sets:
         """Some of the tracklists."""
         return self.upto(lists, self.lengths[lists])
 
+    def last(self, n: int) -> "Sets":
+        """The last n plays of each tracklist."""
+        return self.upto(np.arange(len(self)), self.lengths, n)
+
     def upto(self, lists: Integers, lengths: Integers, most: int | None = None) -> "Sets":
         """The first `lengths` plays of some of the tracklists, a tracklist as often as it is named; of these, the last
         `most`."""
