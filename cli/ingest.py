@@ -42,7 +42,7 @@ def ingest(
         output.note("fetching the djmix data set (4 MB)")
         paths = [fetch_djmix(settings.downloads_folder)]
     total = sum(map(FORMATS[format].total_bytes, paths))
-    with output.progress(of_bytes=True) as bar:
+    with output.resumable(not dry_run), output.progress(of_bytes=True) as bar:
         task = bar.add_task("reading", total=total or None)
 
         def show(bytes_read: int, counts: "Counts") -> None:

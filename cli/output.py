@@ -125,6 +125,18 @@ def steps(name: str) -> Iterator[Callable[[str, int, int], None]]:
         yield show
 
 
+@contextmanager
+def resumable(is_so: bool = True) -> Iterator[None]:
+    """Work whose finished parts outlive Ctrl-C: says so, and ends the command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not is_so:
+            raise
+        note("interrupted: what was finished is kept, run the same command again to go on")
+        raise typer.Exit(1) from None
+
+
 def write_result(text: str, output: Path | None) -> None:
     """Write a result to a file, or to stdout where none is named."""
     if output is None or str(output) == "-":

@@ -99,7 +99,7 @@ def train(
 
     graph, facts = load_graph_snapshot(snapshot)
     options = training_options(model.value, seed=seed, epochs=epochs, device=load_settings().device)
-    with output.steps("recommender") as show:
+    with output.resumable(model is Model.TL_MGCCF), output.steps("recommender") as show:
         trained = train_recommender(graph, facts, out, options, progress=show)
     if as_json:
         output.print_json([trained])
