@@ -44,6 +44,7 @@ def answer_djs(dj: str | None, djs: Path | None, asked: Asked) -> None:
             _answer_file(connection, djs, model, asked)
             return
         found = find_dj(connection, dj or "")
+        output.note_reading(dj or "", found.name)
         tracks = recommend_for_dj(connection, found.id, asked.n, only_new=asked.only_new, model_id=model)
     if wrote_file(tracks, asked.form, asked.out, name=found.name, as_json=asked.as_json):
         return
@@ -74,6 +75,7 @@ def _answer_file(connection: "psycopg.Connection", djs: Path, model: int, asked:
         tracks: Sequence[ForecastTrack] = []
         try:
             found = find_dj(connection, name)
+            output.note_reading(name, found.name)
             tracks = recommend_for_dj(connection, found.id, asked.n, only_new=asked.only_new, model_id=model)
         except UnknownNameError as error:
             output.note(str(error))

@@ -45,6 +45,14 @@ def note(message: str) -> None:
     typer.echo(_printable(message), err=True)
 
 
+def note_reading(asked: str, found: str) -> None:
+    """Say which name was found where it is not the one that was asked for."""
+    from recsys.names import is_same_but_for_case
+
+    if not is_same_but_for_case(asked, found):
+        note(f'"{asked}" read as {found}')
+
+
 def complain(message: str) -> None:
     """Say on stderr why a command could not do what it should."""
     typer.secho(f"recsys: {_printable(message)}", fg=typer.colors.RED, err=True)

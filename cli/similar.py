@@ -30,6 +30,8 @@ def similar_track(
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         song = find_song(connection, track)
+        if song.uri is None:
+            output.note_reading(track, str(song))
         if model is None:
             tracks = similar_tracks(connection, song.id, n)
         else:
@@ -87,7 +89,9 @@ def similar_artist(
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         model_id = tracklist_model(connection, model)
-        artists = similar_artists(connection, find_artist(connection, artist), n, model_id=model_id)
+        found = find_artist(connection, artist)
+        output.note_reading(artist, found.name)
+        artists = similar_artists(connection, found.id, n, model_id=model_id)
     if as_json:
         output.print_json(artists)
         return
@@ -96,7 +100,7 @@ def similar_artist(
         rows = [(a.rank, a.name, f"{a.similarity:.3f}", output.number(a.tracklists)) for a in artists]
         output.print_table(made, rows)
     else:
-        output.note(f"the model knows no song of {artist}: none is played often enough, or all came after training")
+        output.note(f"the model knows no song of {found.name}: none is played often enough, or all came after training")
 
 
 @app.command("dj")
@@ -112,6 +116,7 @@ def similar_dj(
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         found = find_dj(connection, dj)
+        output.note_reading(dj, found.name)
         djs = similar_djs(connection, found.id, n, model_id=tracklist_model(connection, model))
     if as_json:
         output.print_json(djs)

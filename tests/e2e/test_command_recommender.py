@@ -79,7 +79,9 @@ def test_a_dj_is_foretold_in_a_table_with_his_plays(recsys: Command) -> None:
 
 
 def test_new_songs_are_asked_for_and_a_misspelt_name_is_understood(recsys: Command, tmp_path: Path) -> None:
-    tracks = json_lines(recsys("recommend", "--dj", "Elmo Frosst", "--new", "--model", "mine", "--json"))
+    misspelt = recsys("recommend", "--dj", "Elmo Frosst", "--new", "--model", "mine", "--json")
+    assert misspelt.stderr == '"Elmo Frosst" read as Elmo Frost\n'
+    tracks = json_lines(misspelt)
     assert len(tracks) == 10
     assert not {track["title"] for track in tracks} & played_by("Elmo Frost")
     assert {track["plays"] for track in tracks} == {0}
@@ -154,7 +156,27 @@ def test_what_is_alike_is_told(recsys: Command) -> None:
     assert "Techno Act 5" not in {artist["name"] for artist in artists}
     done = recsys("similar", "track", "House Song 4", "--model", "mine", "-n", "5")
     assert {scene_of(row[1]) for row in cells(done)} == {"House"}
-    assert done.stderr == "near by mine to House Act 1 - House Song 4\n"
+    assert done.stderr.splitlines() == [
+        '"House Song 4" read as House Act 1 - House Song 4',
+        "near by mine to House Act 1 - House Song 4",
+    ]
+
+
+def test_another_name_than_the_one_asked_for_is_told_beside_clean_json(recsys: Command, tmp_path: Path) -> None:
+    file = tmp_path / "djs.txt"
+    file.write_text("ANN RAY\nGus Tid\n", encoding="utf-8")
+    for arguments, said in (
+        (("recommend", "--dj", "ánn  ray", "--json"), ""),
+        (("recommend", "--djs", file), '"Gus Tid" read as Gus Tide\n'),
+        (("similar", "dj", "Hope Lakee", "--json"), '"Hope Lakee" read as Hope Lake\n'),
+        (("similar", "artist", "The Techno Act 5", "--json"), '"The Techno Act 5" read as Techno Act 5\n'),
+        (("similar", "artist", "techno act 5", "--json"), ""),
+        (("similar", "track", "house song 4", "--json"), '"house song 4" read as House Act 1 - House Song 4\n'),
+        (("similar", "track", "house act 1 - house song 4", "--json"), ""),
+    ):
+        done = recsys(*arguments)
+        assert json_lines(done)
+        assert done.stderr == said
 
 
 def test_what_makes_no_sense_is_a_usage_error(recsys: Command) -> None:
