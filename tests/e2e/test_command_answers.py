@@ -159,7 +159,7 @@ def test_a_list_is_written_as_csv(embedded: Command) -> None:
 def test_a_list_of_uris_says_what_it_leaves_out(embedded: Command) -> None:
     done = embedded("recommend", "sleep", "--vote", "seed", "--format", "uris")
     assert done.stdout.split() == [f"spotify:track:{letter}" for letter in "abdcez"]
-    assert done.stderr == "1 of 7 tracks have no URI and are left out\n"
+    assert done.stderr == "1 of 7 tracks has no URI and is left out\n"
 
 
 def test_a_player_reads_the_list(embedded: Command) -> None:

@@ -100,7 +100,7 @@ def test_a_file_of_djs_is_answered_with_a_line_for_each_in_order(recsys: Command
     assert done.stderr.splitlines() == [
         "no DJ is called 'Xavier Who'",
         f"written: {out}",
-        "1 of 4 DJs are not known; their lines have no tracks",
+        "1 of 4 DJs is not known; its line has no tracks",
     ]
     lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [line["dj"] for line in lines] == ["Hope Lake", "Ann Ray", "Xavier Who", "Hope Lake"]
@@ -118,7 +118,7 @@ def test_likes_are_answered_and_those_that_are_not_known_are_listed(recsys: Comm
     done = recsys("recommend", *options, "--json")
     assert done.stderr.splitlines() == [
         "no song is called 'Nobody - Nothing'",
-        "3 of 4 songs are used, the others are not known or in too few tracklists",
+        "3 of 4 songs are used, the other is not known or in too few tracklists",
     ]
     tracks = json_lines(done)
     assert {scene_of(track["title"]) for track in tracks} == {"Techno"}
@@ -130,7 +130,10 @@ def test_likes_are_answered_and_those_that_are_not_known_are_listed(recsys: Comm
 
 def test_a_file_of_likes_has_comments_and_scores(recsys: Command, tmp_path: Path) -> None:
     file = tmp_path / "likes.txt"
-    file.write_text("# of this week\nHouse Act 0 - House Song 1 = 4\n\nHouse Act 3 - House Song 9\n", encoding="utf-8")
+    file.write_text(
+        "# of this week\nHouse Act 0 - House Song 1 = 4\t# four times\n\nHouse Act 3 - House Song 9 #\n",
+        encoding="utf-8",
+    )
     done = recsys("recommend", "--likes", file, "-n", "12")
     assert done.stderr == ""
     table = cells(done)
@@ -140,6 +143,16 @@ def test_a_file_of_likes_has_comments_and_scores(recsys: Command, tmp_path: Path
     assert "Techno" in {scene_of(track["title"]) for track in json_lines(both)}
     same = json_lines(recsys("recommend", "--like", "House Song 1=4", "--like", "House Song 9", "-n", "12", "--json"))
     assert [row[1] for row in table] == [track["title"] for track in same]
+
+
+def test_a_hash_that_stands_in_a_name_begins_no_comment(recsys: Command, tmp_path: Path) -> None:
+    file = tmp_path / "likes.txt"
+    file.write_text("Nobody - Raw Cuts #3 # loud\nD#Act - C#\nHouse Act 3 - House Song 9\n", encoding="utf-8")
+    assert recsys("recommend", "--likes", file, "--json").stderr.splitlines() == [
+        "no song is called 'Nobody - Raw Cuts #3'",
+        "no song is called 'D#Act - C#'",
+        "1 of 3 songs is used, the others are not known or in too few tracklists",
+    ]
 
 
 def test_what_is_alike_is_told(recsys: Command) -> None:
@@ -183,6 +196,8 @@ def test_what_makes_no_sense_is_a_usage_error(recsys: Command) -> None:
     assert "it goes with --dj, --djs or --like" in usage_error(recsys("recommend", "night", "--new"))
     assert "ask for one of --dj and TITLE" in usage_error(recsys("recommend", "night", "--dj", "Ann Ray"))
     assert "it goes with a title" in usage_error(recsys("recommend", "--dj", "Ann Ray", "--max-per-artist", "1"))
+    for nothing in ("", "  "):
+        assert "it names no song" in usage_error(recsys("recommend", "--like", nothing))
     for score in ("0", "nan"):
         refused = usage_error(recsys("recommend", "--like", f"House Song 1={score}"))
         assert "the score of 'House Song 1' must be a number above 0" in refused
