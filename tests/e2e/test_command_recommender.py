@@ -192,6 +192,23 @@ def test_another_name_than_the_one_asked_for_is_told_beside_clean_json(recsys: C
         assert done.stderr == said
 
 
+def test_what_came_after_training_is_like_nothing(
+    world: Trained, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("later")
+    recsys = world.recsys.given(DATABASE_URL=database, RECSYS_HOME=str(folder))
+    unheard = {"id": "u", "dj": "Jack Null", "tracks": [{"title": "Unheard", "artists": ["Nobody"]}]}
+    lists = write_lines(folder / "lists.jsonl", [*records(scene_sets()), unheard])
+    assert recsys("ingest", "tracklists", lists).returncode == 0
+    assert recsys("model", "import", world.recsys.folder / "mine").returncode == 0
+    for options in ((), ("--json",)):
+        assert complaint(recsys("similar", "dj", "Jack Null", *options)).startswith("the model does not know Jack Null")
+        said = complaint(recsys("similar", "artist", "Nobody", *options))
+        assert said.startswith("the model knows no song of Nobody: ")
+        said = complaint(recsys("similar", "track", "Nobody - Unheard", "--model", "mine", *options))
+        assert said == "Nobody - Unheard is not known to mine"
+
+
 def test_what_makes_no_sense_is_a_usage_error(recsys: Command) -> None:
     assert "it goes with --dj, --djs or --like" in usage_error(recsys("recommend", "night", "--new"))
     assert "ask for one of --dj and TITLE" in usage_error(recsys("recommend", "night", "--dj", "Ann Ray"))
