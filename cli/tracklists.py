@@ -64,6 +64,9 @@ def prepare(
     date = before.date() if before else None
     with output.steps("graphs") as show:
         summary = prepare_graph(load_settings(), folder, before=date, hold_out=hold_out, options=options, progress=show)
+    if date and not summary.held_out.get("later tracklists"):
+        span = f"is of {date} or later" if until is None else f"lies between {date} and {until.date()}"
+        output.note(f"warning: no tracklist {span}, so none is held out to be foretold")
     if as_json:
         output.print_json([summary])
         return
