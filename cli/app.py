@@ -52,7 +52,7 @@ def main() -> None:
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise
-        output.note("interrupted: what was finished is kept, run the same command again to go on")
+        output.note("interrupted")
         sys.exit(1)
     except RecsysError as error:
         output.complain(str(error))

@@ -1,5 +1,6 @@
 """What DJs will play, and what goes with somebody's likes: the tracklist recommender's half of `recsys recommend`."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from recsys.tracklists.recommend import ForecastTrack
+
+_COMMENT = re.compile(r"^\s*#.*|\s#(\s.*)?$")
+"""The # of a comment after a name has whitespace on both sides: "Raw Cuts #3" is a title."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def answer_djs(dj: str | None, djs: Path | None, asked: Asked) -> None:
             _answer_file(connection, djs, model, asked)
             return
         found = find_dj(connection, dj or "")
+        output.note_reading(dj or "", found.name)
         tracks = recommend_for_dj(connection, found.id, asked.n, only_new=asked.only_new, model_id=model)
     if wrote_file(tracks, asked.form, asked.out, name=found.name, as_json=asked.as_json):
         return
@@ -58,7 +63,8 @@ def answer_djs(dj: str | None, djs: Path | None, asked: Asked) -> None:
             row += [track.plays or "new", track.last_played_on or ""]
     output.print_table(output.table(*columns), rows)  # type: ignore[arg-type]
     if len(tracks) < asked.n:
-        output.note(f"{output.number(len(tracks))} songs are all that are kept for a DJ")
+        kept = "song is all that is" if len(tracks) == 1 else "songs are all that are"
+        output.note(f"{output.number(len(tracks))} {kept} kept for a DJ")
     output.note(f"what {found.name} will play" + (", of songs that are new to him" if asked.only_new else ""))
 
 
@@ -74,6 +80,7 @@ def _answer_file(connection: "psycopg.Connection", djs: Path, model: int, asked:
         tracks: Sequence[ForecastTrack] = []
         try:
             found = find_dj(connection, name)
+            output.note_reading(name, found.name)
             tracks = recommend_for_dj(connection, found.id, asked.n, only_new=asked.only_new, model_id=model)
         except UnknownNameError as error:
             output.note(str(error))
@@ -83,10 +90,11 @@ def _answer_file(connection: "psycopg.Connection", djs: Path, model: int, asked:
     if not names:
         raise RecsysError(f"{djs} names no DJ: write one a line")
     if unknown == len(names):
-        raise RecsysError(f"none of the {len(names)} DJs of {djs} is known")
+        raise RecsysError(f"no DJ of {djs} is known")
     output.write_result("".join(lines), asked.out)
     if unknown:
-        output.note(f"{unknown} of {len(names)} DJs are not known; their lines have no tracks")
+        lacks = "is not known; its line has" if unknown == 1 else "are not known; their lines have"
+        output.note(f"{unknown} of {len(names)} DJs {lacks} no tracks")
 
 
 def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
@@ -96,6 +104,8 @@ def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
     from recsys.database import connect, require_migrated, translated_errors
     from recsys.tracklists.recommend import known_likes, loaded_recommender, recommend_for_likes, tracklist_model
 
+    if not all(text.strip() for text in like):
+        raise typer.BadParameter('it names no song: give one as "Artist - Title"', param_hint="--like")
     texts = [*like, *(_lines(likes) if likes is not None else [])]
     if not texts:
         raise RecsysError(f"{likes} names no song: write one a line, as Artist - Title")
@@ -120,14 +130,16 @@ def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
     if not tracks:
         raise RecsysError("no song is left to go by: none is known and in tracklists enough; name others")
     if used < len(texts):
-        output.note(f"{used} of {len(texts)} songs are used, the others are not known or in too few tracklists")
+        is_used = f"{used} of {len(texts)} songs {'is' if used == 1 else 'are'} used"
+        others = "the other is" if len(texts) - used == 1 else "the others are"
+        output.note(f"{is_used}, {others} not known or in too few tracklists")
     if wrote_file(tracks, asked.form, asked.out, name="for likes", as_json=asked.as_json):
         return
     print_tracks(tracks, 3)
 
 
 def _lines(file: Path) -> list[str]:
-    """What a file's lines say, without blank ones and comments.
+    """What a file's lines say, without blank ones and comments: a line's own, or one at its end.
 
     Raises:
         RecsysError: it is not text.
@@ -136,7 +148,8 @@ def _lines(file: Path) -> list[str]:
         lines: Iterable[str] = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise RecsysError(f"{file} is not UTF-8 text") from None
-    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    said = [_COMMENT.sub("", line).strip() for line in lines]
+    return [line for line in said if line]
 
 
 def _scored(text: str) -> tuple[str, float]:

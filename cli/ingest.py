@@ -42,7 +42,7 @@ def ingest(
         output.note("fetching the djmix data set (4 MB)")
         paths = [fetch_djmix(settings.downloads_folder)]
     total = sum(map(FORMATS[format].total_bytes, paths))
-    with output.progress(of_bytes=True) as bar:
+    with output.resumable(not dry_run), output.progress(of_bytes=True) as bar:
         task = bar.add_task("reading", total=total or None)
 
         def show(bytes_read: int, counts: "Counts") -> None:
@@ -79,6 +79,6 @@ def _print(summary: "IngestSummary", *, dry_run: bool) -> None:
         output.print_table(made, shown[:SHOWN_REASONS])
         left_out = len(reasons) - SHOWN_REASONS
         if left_out > 0:
-            output.note(f"and {left_out} more reasons")
+            output.note(f"and {left_out} more {'reason' if left_out == 1 else 'reasons'}")
         if not dry_run:
             output.note("each one: SELECT file, place, reason FROM rejected_record")

@@ -75,7 +75,8 @@ def wrote_file(
         output.write_result(export_playlist(tracks, file_format.value, name), out)
         without = sum(track.uri is None for track in tracks)
         if file_format is FileFormat.URIS and without:
-            output.note(f"{without} of {len(tracks)} tracks have no URI and are left out")
+            lacks = "has no URI and is" if without == 1 else "have no URI and are"
+            output.note(f"{without} of {len(tracks)} tracks {lacks} left out")
         return True
     if as_json or (out is not None and str(out) != "-"):
         output.write_result("".join(f"{output.json_line(track)}\n" for track in tracks), out)

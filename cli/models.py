@@ -75,18 +75,35 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
 def list_(as_json: bool = output.JSON) -> None:
     """Show the registered models, the oldest first."""
     from recsys.config import load_settings
+    from recsys.titles.encoder import short_name
     from recsys.titles.trained import list_models
 
-    models = list_models(load_settings())
+    settings = load_settings()
+    models = list_models(settings)
     if as_json:
         output.print_json(models)
         return
     made = output.table(
-        ("id", "right"), ("kind", "left"), ("name", "left"), ("dimensions", "right"), ("", "left"), ("scores", "left")
+        ("", "left"), ("id", "right"), ("kind", "left"), ("name", "left"), ("size", "right"), ("scores", "left")
     )
-    rows = [(m.id, m.kind, m.name, m.dimension, "current" if m.is_current else "", _scores(m.metrics)) for m in models]
+    made.columns[2].no_wrap = made.columns[5].no_wrap = True
+    rows = [
+        (
+            "*" if model.is_current else "",
+            model.id,
+            model.kind,
+            short_name(model.name, settings.models_folder),
+            model.dimension,
+            _scores(model.metrics),
+        )
+        for model in models
+    ]
     output.print_table(made, rows)
+    if any(model.is_current for model in models):
+        output.note("* answers where none is named; the size is that of its vectors")
 
 
 def _scores(metrics: dict[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items() if value is not None)
+    """A score a line; of a loss and its parts, the loss alone."""
+    shown = {"loss": metrics["loss"]} if "loss" in metrics else metrics
+    return "\n".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in shown.items() if value is not None)

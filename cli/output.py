@@ -45,6 +45,14 @@ def note(message: str) -> None:
     typer.echo(_printable(message), err=True)
 
 
+def note_reading(asked: str, found: str) -> None:
+    """Say which name was found where it is not the one that was asked for."""
+    from recsys.names import is_same_but_for_case
+
+    if not is_same_but_for_case(asked, found):
+        note(f'"{asked}" read as {found}')
+
+
 def complain(message: str) -> None:
     """Say on stderr why a command could not do what it should."""
     typer.secho(f"recsys: {_printable(message)}", fg=typer.colors.RED, err=True)
@@ -123,6 +131,18 @@ def steps(name: str) -> Iterator[Callable[[str, int, int], None]]:
             bar.update(task, description=step, completed=done, total=of or None)
 
         yield show
+
+
+@contextmanager
+def resumable(is_so: bool = True) -> Iterator[None]:
+    """Work whose finished parts outlive Ctrl-C: says so, and ends the command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not is_so:
+            raise
+        note("interrupted: what was finished is kept, run the same command again to go on")
+        raise typer.Exit(1) from None
 
 
 def write_result(text: str, output: Path | None) -> None:

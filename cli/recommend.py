@@ -108,7 +108,7 @@ def recommend(
         require_migrated(connection)
         filters = Filters(
             songs=[find_song(connection, text).id for text in exclude_track],
-            artists=[find_artist(connection, name) for name in exclude_artist],
+            artists=[find_artist(connection, name).id for name in exclude_artist],
             max_per_artist=max_per_artist,
         )
         recommender = None if split is None else recommender_as_of(connection, split)

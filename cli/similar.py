@@ -4,6 +4,8 @@ from pathlib import Path
 
 import typer
 
+from recsys.errors import RecsysError
+
 from . import output
 from .lists import FORMAT, OUTPUT, FileFormat, N, form_of, wrote_file
 
@@ -30,24 +32,26 @@ def similar_track(
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         song = find_song(connection, track)
+        if song.uri is None:
+            output.note_reading(track, str(song))
         if model is None:
             tracks = similar_tracks(connection, song.id, n)
         else:
             from recsys.tracklists.recommend import nearest_songs, tracklist_model
 
             tracks = nearest_songs(connection, song.id, n, model_id=tracklist_model(connection, model))
+    if not tracks:
+        lacks = "stands in no list with another song" if model is None else f"is not known to {model}"
+        raise RecsysError(f"{song} {lacks}")
     if wrote_file(tracks, form, out, name=f"like {song}", as_json=as_json):
         return
     made = output.table(
         ("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("playlists", "right"),
         ("tracklists", "right"),
     )  # fmt: skip
-    if tracks:
-        rows = [(t.rank, t.full_title, t.artist, f"{t.score:.3f}", t.playlists, t.tracklists) for t in tracks]
-        output.print_table(made, rows)
-    goes = "played together with" if model is None else f"near by {model} to"
-    lacks = "stands in no list with another song" if model is None else f"is not known to {model}"
-    output.note(f"{goes} {song}" if tracks else f"{song} {lacks}")
+    rows = [(t.rank, t.full_title, t.artist, f"{t.score:.3f}", t.playlists, t.tracklists) for t in tracks]
+    output.print_table(made, rows)
+    output.note(f"{'played together with' if model is None else f'near by {model} to'} {song}")
 
 
 @app.command("title")
@@ -87,16 +91,18 @@ def similar_artist(
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         model_id = tracklist_model(connection, model)
-        artists = similar_artists(connection, find_artist(connection, artist), n, model_id=model_id)
+        found = find_artist(connection, artist)
+        output.note_reading(artist, found.name)
+        artists = similar_artists(connection, found.id, n, model_id=model_id)
+    if not artists:
+        why = "none is played often enough, or all came after training"
+        raise RecsysError(f"the model knows no song of {found.name}: {why}")
     if as_json:
         output.print_json(artists)
         return
     made = output.table(("#", "right"), ("artist", "left"), ("similarity", "right"), ("tracklists", "right"))
-    if artists:
-        rows = [(a.rank, a.name, f"{a.similarity:.3f}", output.number(a.tracklists)) for a in artists]
-        output.print_table(made, rows)
-    else:
-        output.note(f"the model knows no song of {artist}: none is played often enough, or all came after training")
+    rows = [(a.rank, a.name, f"{a.similarity:.3f}", output.number(a.tracklists)) for a in artists]
+    output.print_table(made, rows)
 
 
 @app.command("dj")
@@ -112,20 +118,16 @@ def similar_dj(
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         found = find_dj(connection, dj)
+        output.note_reading(dj, found.name)
         djs = similar_djs(connection, found.id, n, model_id=tracklist_model(connection, model))
+    if not djs:
+        raise RecsysError(f"the model does not know {found.name}: he played too little, or came after training")
     if as_json:
         output.print_json(djs)
         return
     made = output.table(
         ("#", "right"), ("DJ", "left"), ("similarity", "right"), ("songs of both", "right"), ("tracklists", "right")
     )
-    if djs:
-        rows = [
-            (d.rank, d.name, f"{d.similarity:.3f}", output.number(d.songs), output.number(d.tracklists)) for d in djs
-        ]
-        output.print_table(made, rows)
-    output.note(
-        f"like {found.name}"
-        if djs
-        else f"the model does not know {found.name}: he played too little, or came after training"
-    )
+    rows = [(d.rank, d.name, f"{d.similarity:.3f}", output.number(d.songs), output.number(d.tracklists)) for d in djs]
+    output.print_table(made, rows)
+    output.note(f"like {found.name}")

@@ -35,7 +35,7 @@ def embed(
     from recsys.config import load_settings
     from recsys.titles import embed_titles
 
-    with output.steps("titles") as show:
+    with output.resumable(), output.steps("titles") as show:
         summary = embed_titles(
             load_settings(), encoder, show, split=split, adapt=adapt, precision="int8" if int8 else "fp32"
         )
@@ -70,7 +70,7 @@ def tune(
     from recsys.titles.tuning import tune_titles
 
     settings = load_settings()
-    with output.steps("trials") as show:
+    with output.resumable(), output.steps("trials") as show:
         score = validation_score(settings, split, limit)
         measured = "validation" if limit is None else f"{limit} of validation"
         summary = tune_titles(settings, split, score, profiles=profiles, measured=measured, progress=show)

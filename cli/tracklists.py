@@ -64,6 +64,9 @@ def prepare(
     date = before.date() if before else None
     with output.steps("graphs") as show:
         summary = prepare_graph(load_settings(), folder, before=date, hold_out=hold_out, options=options, progress=show)
+    if date and not summary.held_out.get("later tracklists"):
+        span = f"is of {date} or later" if until is None else f"lies between {date} and {until.date()}"
+        output.note(f"warning: no tracklist {span}, so none is held out to be foretold")
     if as_json:
         output.print_json([summary])
         return
@@ -99,7 +102,7 @@ def train(
 
     graph, facts = load_graph_snapshot(snapshot)
     options = training_options(model.value, seed=seed, epochs=epochs, device=load_settings().device)
-    with output.steps("recommender") as show:
+    with output.resumable(model is Model.TL_MGCCF), output.steps("recommender") as show:
         trained = train_recommender(graph, facts, out, options, progress=show)
     if as_json:
         output.print_json([trained])

@@ -79,13 +79,21 @@ def name_key(name: str) -> str:
 _artist_key = lru_cache(maxsize=1 << 16)(name_key)
 
 
-def _folded(text: str) -> str:
+def is_same_but_for_case(one: str, other: str) -> bool:
+    """Whether two names differ at most in case, accents and whitespace; spellings that share a key may differ more."""
+    return _plain_letters(" ".join(one.split())) == _plain_letters(" ".join(other.split()))
+
+
+def _plain_letters(text: str) -> str:
     if text.isascii():
-        text = text.casefold()
-    else:
-        marked = unicodedata.normalize("NFKD", text)
-        text = "".join([c for c in marked if not unicodedata.combining(c) or c in "\u3099\u309a"])
-        text = unicodedata.normalize("NFC", text.casefold()).translate(_LETTERS)
+        return text.casefold()
+    marked = unicodedata.normalize("NFKD", text)
+    text = "".join([c for c in marked if not unicodedata.combining(c) or c in "\u3099\u309a"])
+    return unicodedata.normalize("NFC", text.casefold()).translate(_LETTERS)
+
+
+def _folded(text: str) -> str:
+    text = _plain_letters(text)
     if text[-1:] == ")":
         text = _DISCOGS_NUMBER.sub("", text)
     if "$" in text and _LETTER.search(text):

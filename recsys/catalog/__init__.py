@@ -3,7 +3,16 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from recsys.catalog.find import NamedDj, NamedSong, SimilarTrack, find_artist, find_dj, find_song, similar_tracks
+from recsys.catalog.find import (
+    NamedArtist,
+    NamedDj,
+    NamedSong,
+    SimilarTrack,
+    find_artist,
+    find_dj,
+    find_song,
+    similar_tracks,
+)
 from recsys.catalog.listed import ListedTrack
 
 if TYPE_CHECKING:
@@ -15,6 +24,7 @@ __all__ = [
     "Counts",
     "IngestSummary",
     "ListedTrack",
+    "NamedArtist",
     "NamedDj",
     "NamedSong",
     "SimilarTrack",

@@ -18,6 +18,10 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 NAMED = "SELECT s.id, s.artist, s.title, s.version FROM song AS s"
 
+OF_URI = """
+SELECT s.id, s.artist, s.title, s.version, t.uri FROM song AS s JOIN track AS t ON t.song_id = s.id WHERE t.uri = %s
+"""
+
 SAME_TITLE = f"""{NAMED} LEFT JOIN song_stats AS h ON h.song_id = s.id
  WHERE lower(s.title) = lower(%s) ORDER BY h.playlists + h.tracklists DESC NULLS LAST, s.id LIMIT 6"""
 
@@ -48,10 +52,20 @@ class NamedSong:
     artist: str
     title: str
     version: str | None
+    uri: str | None = None
+    """The URI that was asked for, None where a name was."""
 
     def __str__(self) -> str:
         version = f" ({self.version})" if self.version else ""
         return f"{self.artist} - {self.title}{version}" if self.artist else f"{self.title}{version}"
+
+
+@dataclass(frozen=True)
+class NamedArtist:
+    """An artist by id, as he is shown."""
+
+    id: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,7 @@ def find_song(connection: psycopg.Connection, text: str, *, nearest: bool = True
     with connection.cursor(row_factory=class_row(NamedSong)) as cursor:
         link = SPOTIFY_LINK.match(text)
         uri = f"spotify:track:{link[1]}" if link else text
-        found = cursor.execute(f"{NAMED} JOIN track AS t ON t.song_id = s.id WHERE t.uri = %s", (uri,)).fetchone()
+        found = cursor.execute(OF_URI, (uri,)).fetchone()
         if found is None and (parts := split_artist_title(text)):
             artist, title = parts
             key = song_name(title, artist, parse_credit(artist, free_text=True).main).key
@@ -95,16 +109,17 @@ def _listing(songs: Sequence[NamedSong]) -> str:
     return ", ".join(f'"{song}"' for song in songs)
 
 
-def find_artist(connection: psycopg.Connection, name: str) -> int:
-    """The id of an artist.
+def find_artist(connection: psycopg.Connection, name: str) -> NamedArtist:
+    """The artist of a name, in any spelling of it.
 
     Raises:
         UnknownNameError: there is none of that name; the message lists the nearest ones.
     """
     name = UNSTORABLE.sub("\ufffd", name)
-    row = connection.execute("SELECT id FROM artist WHERE key = %s", (name_key(name),)).fetchone()
-    if row is not None:
-        return int(row[0])
+    with connection.cursor(row_factory=class_row(NamedArtist)) as cursor:
+        found = cursor.execute("SELECT id, name FROM artist WHERE key = %s", (name_key(name),)).fetchone()
+    if found is not None:
+        return found
     alike = connection.execute("SELECT name FROM artist ORDER BY similarity(name, %s) DESC, id LIMIT 3", (name,))
     nearest = ", ".join(f'"{alike_name}"' for (alike_name,) in alike)
     raise UnknownNameError(f"no artist is called {name!r}" + (f"; the nearest are: {nearest}" if nearest else ""))

@@ -247,6 +247,11 @@ def canonical_name(name: str, models_folder: Path | None = None) -> str:
     return name if "/" in name else f"sentence-transformers/{name}"
 
 
+def short_name(name: str, models_folder: Path) -> str:
+    """The shortest spelling of a canonical name, as people type it and read it."""
+    return name.removeprefix(f"{trained_folder(models_folder).resolve()}/").removeprefix("sentence-transformers/")
+
+
 def identity_files(folder: Path) -> list[Path]:
     """The files of a sentence-transformers folder that decide its vectors: weights, tokenizer, settings."""
     files: list[Path] = []

@@ -2,11 +2,13 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,29 @@ class Command:
             encoding="utf-8",
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+
+    def on_terminal(self, *arguments: str | Path, columns: int) -> list[str]:
+        """The lines that a person sees of its result on a terminal of so many columns, without colours."""
+        ours, theirs = pty.openpty()
+        environment = {**self._environment(), "COLUMNS": str(columns), "TERM": "xterm"}
+        with (
+            subprocess.Popen(
+                self._line(arguments),
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=subprocess.DEVNULL,
+            ),
+            open(ours, "rb", buffering=0) as terminal,  # noqa: PTH123 -- of a descriptor
+        ):
+            os.close(theirs)
+            shown = b""
+            # Linux tells the end of a terminal's output as an error.
+            with suppress(OSError):
+                while part := terminal.read(1 << 16):
+                    shown += part
+        return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()]
 
     def given(self, **settings: str) -> "Command":
         """The same command with some settings changed."""

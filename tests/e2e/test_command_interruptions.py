@@ -77,3 +77,19 @@ def test_an_interrupted_load_says_so_in_one_line_and_goes_on_when_it_is_run_agai
     assert printed == ""
     assert said == "interrupted: what was finished is kept, run the same command again to go on\n"
     assert process.returncode == 1
+
+
+def test_an_interrupted_command_that_keeps_nothing_promises_nothing(
+    recsys: Command, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    with connection.transaction():
+        connection.execute("LOCK TABLE tracklist")
+        process = recsys.start("tracklists", "prepare", tmp_path / "graph")
+        deadline = time.monotonic() + PATIENCE
+        while rows(connection, "SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=PATIENCE)
+    assert (printed, said, process.returncode) == ("", "interrupted\n", 1)

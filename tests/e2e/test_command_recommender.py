@@ -79,7 +79,9 @@ def test_a_dj_is_foretold_in_a_table_with_his_plays(recsys: Command) -> None:
 
 
 def test_new_songs_are_asked_for_and_a_misspelt_name_is_understood(recsys: Command, tmp_path: Path) -> None:
-    tracks = json_lines(recsys("recommend", "--dj", "Elmo Frosst", "--new", "--model", "mine", "--json"))
+    misspelt = recsys("recommend", "--dj", "Elmo Frosst", "--new", "--model", "mine", "--json")
+    assert misspelt.stderr == '"Elmo Frosst" read as Elmo Frost\n'
+    tracks = json_lines(misspelt)
     assert len(tracks) == 10
     assert not {track["title"] for track in tracks} & played_by("Elmo Frost")
     assert {track["plays"] for track in tracks} == {0}
@@ -98,7 +100,7 @@ def test_a_file_of_djs_is_answered_with_a_line_for_each_in_order(recsys: Command
     assert done.stderr.splitlines() == [
         "no DJ is called 'Xavier Who'",
         f"written: {out}",
-        "1 of 4 DJs are not known; their lines have no tracks",
+        "1 of 4 DJs is not known; its line has no tracks",
     ]
     lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [line["dj"] for line in lines] == ["Hope Lake", "Ann Ray", "Xavier Who", "Hope Lake"]
@@ -116,7 +118,7 @@ def test_likes_are_answered_and_those_that_are_not_known_are_listed(recsys: Comm
     done = recsys("recommend", *options, "--json")
     assert done.stderr.splitlines() == [
         "no song is called 'Nobody - Nothing'",
-        "3 of 4 songs are used, the others are not known or in too few tracklists",
+        "3 of 4 songs are used, the other is not known or in too few tracklists",
     ]
     tracks = json_lines(done)
     assert {scene_of(track["title"]) for track in tracks} == {"Techno"}
@@ -128,7 +130,10 @@ def test_likes_are_answered_and_those_that_are_not_known_are_listed(recsys: Comm
 
 def test_a_file_of_likes_has_comments_and_scores(recsys: Command, tmp_path: Path) -> None:
     file = tmp_path / "likes.txt"
-    file.write_text("# of this week\nHouse Act 0 - House Song 1 = 4\n\nHouse Act 3 - House Song 9\n", encoding="utf-8")
+    file.write_text(
+        "# of this week\nHouse Act 0 - House Song 1 = 4\t# four times\n\nHouse Act 3 - House Song 9 #\n",
+        encoding="utf-8",
+    )
     done = recsys("recommend", "--likes", file, "-n", "12")
     assert done.stderr == ""
     table = cells(done)
@@ -138,6 +143,16 @@ def test_a_file_of_likes_has_comments_and_scores(recsys: Command, tmp_path: Path
     assert "Techno" in {scene_of(track["title"]) for track in json_lines(both)}
     same = json_lines(recsys("recommend", "--like", "House Song 1=4", "--like", "House Song 9", "-n", "12", "--json"))
     assert [row[1] for row in table] == [track["title"] for track in same]
+
+
+def test_a_hash_that_stands_in_a_name_begins_no_comment(recsys: Command, tmp_path: Path) -> None:
+    file = tmp_path / "likes.txt"
+    file.write_text("Nobody - Raw Cuts #3 # loud\nD#Act - C#\nHouse Act 3 - House Song 9\n", encoding="utf-8")
+    assert recsys("recommend", "--likes", file, "--json").stderr.splitlines() == [
+        "no song is called 'Nobody - Raw Cuts #3'",
+        "no song is called 'D#Act - C#'",
+        "1 of 3 songs is used, the others are not known or in too few tracklists",
+    ]
 
 
 def test_what_is_alike_is_told(recsys: Command) -> None:
@@ -154,13 +169,52 @@ def test_what_is_alike_is_told(recsys: Command) -> None:
     assert "Techno Act 5" not in {artist["name"] for artist in artists}
     done = recsys("similar", "track", "House Song 4", "--model", "mine", "-n", "5")
     assert {scene_of(row[1]) for row in cells(done)} == {"House"}
-    assert done.stderr == "near by mine to House Act 1 - House Song 4\n"
+    assert done.stderr.splitlines() == [
+        '"House Song 4" read as House Act 1 - House Song 4',
+        "near by mine to House Act 1 - House Song 4",
+    ]
+
+
+def test_another_name_than_the_one_asked_for_is_told_beside_clean_json(recsys: Command, tmp_path: Path) -> None:
+    file = tmp_path / "djs.txt"
+    file.write_text("ANN RAY\nGus Tid\n", encoding="utf-8")
+    for arguments, said in (
+        (("recommend", "--dj", "ánn  ray", "--json"), ""),
+        (("recommend", "--djs", file), '"Gus Tid" read as Gus Tide\n'),
+        (("similar", "dj", "Hope Lakee", "--json"), '"Hope Lakee" read as Hope Lake\n'),
+        (("similar", "artist", "The Techno Act 5", "--json"), '"The Techno Act 5" read as Techno Act 5\n'),
+        (("similar", "artist", "techno act 5", "--json"), ""),
+        (("similar", "track", "house song 4", "--json"), '"house song 4" read as House Act 1 - House Song 4\n'),
+        (("similar", "track", "house act 1 - house song 4", "--json"), ""),
+    ):
+        done = recsys(*arguments)
+        assert json_lines(done)
+        assert done.stderr == said
+
+
+def test_what_came_after_training_is_like_nothing(
+    world: Trained, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("later")
+    recsys = world.recsys.given(DATABASE_URL=database, RECSYS_HOME=str(folder))
+    unheard = {"id": "u", "dj": "Jack Null", "tracks": [{"title": "Unheard", "artists": ["Nobody"]}]}
+    lists = write_lines(folder / "lists.jsonl", [*records(scene_sets()), unheard])
+    assert recsys("ingest", "tracklists", lists).returncode == 0
+    assert recsys("model", "import", world.recsys.folder / "mine").returncode == 0
+    for options in ((), ("--json",)):
+        assert complaint(recsys("similar", "dj", "Jack Null", *options)).startswith("the model does not know Jack Null")
+        said = complaint(recsys("similar", "artist", "Nobody", *options))
+        assert said.startswith("the model knows no song of Nobody: ")
+        said = complaint(recsys("similar", "track", "Nobody - Unheard", "--model", "mine", *options))
+        assert said == "Nobody - Unheard is not known to mine"
 
 
 def test_what_makes_no_sense_is_a_usage_error(recsys: Command) -> None:
     assert "it goes with --dj, --djs or --like" in usage_error(recsys("recommend", "night", "--new"))
     assert "ask for one of --dj and TITLE" in usage_error(recsys("recommend", "night", "--dj", "Ann Ray"))
     assert "it goes with a title" in usage_error(recsys("recommend", "--dj", "Ann Ray", "--max-per-artist", "1"))
+    for nothing in ("", "  "):
+        assert "it names no song" in usage_error(recsys("recommend", "--like", nothing))
     for score in ("0", "nan"):
         refused = usage_error(recsys("recommend", "--like", f"House Song 1={score}"))
         assert "the score of 'House Song 1' must be a number above 0" in refused

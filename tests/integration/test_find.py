@@ -94,11 +94,12 @@ def test_in_an_empty_catalogue_nothing_is_near(connection: psycopg.Connection) -
 
 @pytest.mark.parametrize("name", ["Jay-Z", "jay z", "JAYZ"])
 def test_an_artist_is_found_by_any_spelling(songs: psycopg.Connection, name: str) -> None:
-    assert rows(songs, "SELECT name FROM artist WHERE id = %s", find_artist(songs, name)) == [("Jay-Z",)]
+    assert rows(songs, "SELECT name FROM artist WHERE id = %s", find_artist(songs, name).id) == [("Jay-Z",)]
+    assert find_artist(songs, name).name == "Jay-Z"
 
 
 def test_featured_artists_and_remixers_are_artists(songs: psycopg.Connection) -> None:
-    assert {find_artist(songs, "Cora"), find_artist(songs, "zed")} <= {
+    assert {find_artist(songs, "Cora").id, find_artist(songs, "zed").id} <= {
         id_ for (id_,) in rows(songs, "SELECT id FROM artist")
     }
 

@@ -8,6 +8,7 @@ from recsys.names import (
     MAX_KEY_BYTES,
     ArtistShare,
     Credit,
+    is_same_but_for_case,
     is_unidentified,
     name_key,
     normal_title,
@@ -481,3 +482,17 @@ def test_a_gap_of_a_tracklist_is_recognised(artist: str, title: str) -> None:
 )
 def test_a_song_with_an_odd_name_is_not_a_gap(artist: str, title: str) -> None:
     assert not is_unidentified(artist, title)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("sven vath", "Sven Väth", True),
+        ("  BJØRN   torske ", "Bjorn Torske", True),
+        ("John", "John B", False),
+        ("Beatles", "The Beatles", False),
+        ("Jay Z", "Jay-Z", False),
+    ],
+)
+def test_case_accents_and_spaces_do_not_make_another_name(one: str, other: str, is_same: bool) -> None:
+    assert is_same_but_for_case(one, other) is is_same
