@@ -7,21 +7,18 @@ All name songs that the past's tracklists hold `least_plays` times, and fill up 
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from recsys.evaluation.next_song import NextSongOptions, Ranked, song_plays
+from recsys.evaluation.next_song import Flags, NextSongOptions, Ranked, at, known_songs
 from recsys.tracklists.running_order import UNKNOWN, RunningOrder, Sets
 from recsys.tracklists.sparse_rows import column_sums, entries, ones
-from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
+from recsys.tracklists.stored_arrays import Floats, Matrix
 
-Flags = npt.NDArray[np.bool_]
-
-STEPS = 10
+STEPS = 20
 """How many plays apart two songs may be to make a sequential rule."""
 
-NEIGHBOURS = 200
-RECENT = 1000
+NEIGHBOURS = 100
+RECENT = 500
 """Tracklists that share a song with the prefix, the latest ones, among which the neighbours are."""
 
 
@@ -29,7 +26,7 @@ class Past:
     """The past's tracklists as sets of known songs, and the songs by their popularity."""
 
     def __init__(self, order: RunningOrder, least_plays: int = NextSongOptions.least_plays) -> None:
-        self.is_known = song_plays(order) >= least_plays
+        self.is_known = known_songs(order, least_plays)
         self.latest_first = np.argsort(-order.past.days, kind="stable")
         self.lists = _sets(order.past, self.is_known)[self.latest_first]
         """1 where a tracklist holds a song, the latest tracklist first; (tracklists, songs)."""
@@ -109,7 +106,7 @@ class SequentialRules:
     def __init__(self, order: RunningOrder, past: Past, steps: int = STEPS) -> None:
         self._past = past
         songs, lists, size = order.past.songs, order.past.list_of, len(order.songs)
-        known = np.concatenate([past.is_known, [False]])[songs]
+        known = at(past.is_known, songs)
         rules = sparse.csr_matrix((size, size), dtype=np.float32)
         for apart in range(1, min(steps, len(songs) - 1) + 1):
             pair = known[:-apart] & known[apart:] & (lists[:-apart] == lists[apart:])
@@ -147,19 +144,17 @@ class WeightedNearestTracklists:
     """V-SKNN: as S-KNN, but late songs of the prefix count more, and rare songs are named before common ones.
 
     The similarity is the dot product of a tracklist's set with the prefix, whose play p of n counts p / n; a song's
-    score is multiplied by log(tracklists / tracklists that hold it) ** `rarity`, which Ludewig, Mauro, Latifi and
-    Jannach (UMUAI 31, 2021) add.
+    score is multiplied by log(tracklists / tracklists that hold it), as Ludewig, Mauro, Latifi and Jannach (UMUAI 31,
+    2021) add.
     """
 
-    def __init__(
-        self, past: Past, neighbours: int = NEIGHBOURS, recent: int = RECENT, rarity: float = 1.0
-    ) -> None:
+    def __init__(self, past: Past, neighbours: int = NEIGHBOURS, recent: int = RECENT) -> None:
         self._past = past
         self._neighbours = neighbours
         self._recent = recent
         self._holding = past.lists.T.tocsr()
         lists = max(past.lists.shape[0], 1)
-        self._rarity = sparse.diags(np.log(lists / np.maximum(past.popularity, 1)).astype(np.float32) ** rarity)
+        self._rarity = sparse.diags(np.log(lists / np.maximum(past.popularity, 1)).astype(np.float32))
 
     def next(self, prefixes: Sets, k: int) -> Ranked:
         """By the songs of the prefix, the last one counting 1."""
@@ -177,14 +172,14 @@ def _sets(sets: Sets, is_known: Flags) -> Matrix:
 
 def _weighted(sets: Sets, is_known: Flags, weights: Floats) -> Matrix:
     """The weights of the plays of known songs, (tracklists, songs)."""
-    known = np.concatenate([is_known, [False]])[sets.songs]
+    known = at(is_known, sets.songs)
     shape = (len(sets), len(is_known))
     return sparse.csr_matrix((weights[known], (sets.list_of[known], sets.songs[known])), shape=shape)
 
 
 def _last_songs(prefixes: Sets, past: Past) -> Matrix:
     """1 at the last known song of each prefix, (prefixes, songs)."""
-    known = np.flatnonzero(np.concatenate([past.is_known, [False]])[prefixes.songs])
+    known = np.flatnonzero(at(past.is_known, prefixes.songs))
     lists = prefixes.list_of[known]
     is_last = np.concatenate([lists[1:] != lists[:-1], [True]])[: len(lists)]
     shape = (len(prefixes), len(past.is_known))
