@@ -50,7 +50,7 @@ def main() -> None:
 
 def trained_method(folder: Path, snapshot_hash: str) -> Fit:
     trained = load_recommender(folder)
-    check_snapshot(trained.facts, folder.name, snapshot_hash)
+    check_snapshot(trained.facts.snapshot_hash, folder.name, snapshot_hash)
     return lambda snapshot, _: Foretold(trained.recommender, len(snapshot.songs))
 
 

@@ -14,6 +14,7 @@ import platform
 import sys
 from pathlib import Path
 
+from recsys.evaluation.next_learned import network_method
 from recsys.evaluation.next_methods import METHODS, chosen_methods, measure
 from recsys.evaluation.next_runs import part_of
 from recsys.evaluation.next_song import NextSongOptions
@@ -28,18 +29,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", help="snapshots")
     parser.add_argument("--methods", nargs="*", choices=tuple(METHODS), default=tuple(METHODS))
+    parser.add_argument("--networks", type=Path, nargs="*", default=[], help="trained on the one snapshot, too")
     for name in ("tracklists", "positions", "context", "least_plays", "days", "renew", "seed"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(NextSongOptions, name))
     arguments = vars(parser.parse_args())
-    folders, methods = arguments.pop("folders"), arguments.pop("methods")
+    folders, names, networks = (arguments.pop(name) for name in ("folders", "methods", "networks"))
     options = NextSongOptions(**arguments)
     print(f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for folder in folders:
-        _, graph_facts = load_graph_snapshot(folder)
+        snapshot, graph_facts = load_graph_snapshot(folder)
         _, facts = load_later(folder, graph_facts.content_hash)
         order = load_running_order(folder, graph_facts.content_hash)
         print(f"\n{part_of(facts, options)}: {len(order.past):,} tracklists before", flush=True)
-        for table in next_tables(measure(order, chosen_methods(methods), options, by_step(sys.stderr.write))):
+        methods = chosen_methods(names)
+        methods |= {trained.name: network_method(trained, snapshot, graph_facts.content_hash) for trained in networks}
+        for table in next_tables(measure(order, methods, options, by_step(sys.stderr.write))):
             print("", *table.lines(), sep="\n", flush=True)
 
 

@@ -19,6 +19,9 @@ def evaluate(
     methods: list[str] = typer.Option(
         [], "--method", metavar="NAME", help=f"Only this one; may be repeated. Without it {', '.join(METHODS)}."
     ),
+    network: list[Path] = typer.Option(
+        [], metavar="DIR", help="Also a network that was trained on this snapshot; may be repeated."
+    ),
     tracklists: int = typer.Option(4_000, min=1, metavar="COUNT", help="Draw so many of the later tracklists."),
     positions: int = typer.Option(5, min=1, metavar="COUNT", help="And of each at most so many positions."),
     context: int = typer.Option(15, min=1, metavar="COUNT", help="Show so many songs before a position."),
@@ -40,6 +43,7 @@ def evaluate(
     """
     from recsys.config import load_settings
     from recsys.evaluation.graph_runs import check_storable
+    from recsys.evaluation.next_learned import network_method
     from recsys.evaluation.next_methods import METHODS as ALL_METHODS
     from recsys.evaluation.next_methods import chosen_methods, measure
     from recsys.evaluation.next_runs import store_next_results
@@ -50,10 +54,11 @@ def evaluate(
 
     chosen = chosen_methods(methods or ALL_METHODS)
     settings = load_settings()
-    _, graph_facts = load_graph_snapshot(folder)
+    snapshot, graph_facts = load_graph_snapshot(folder)
     _, facts = load_later(folder, graph_facts.content_hash)
     order = load_running_order(folder, graph_facts.content_hash)
     check_storable(settings)
+    chosen |= {trained.name: network_method(trained, snapshot, graph_facts.content_hash) for trained in network}
     options = NextSongOptions(tracklists, positions, context, days, renew, least_plays, seed)
     with output.steps("reading") as show:
         results = measure(order, chosen, options, show)

@@ -12,7 +12,7 @@ from scipy import sparse
 from recsys.evaluation.next_song import Flags, NextSongOptions, Ranked, at, known_songs
 from recsys.tracklists.running_order import UNKNOWN, RunningOrder, Sets
 from recsys.tracklists.sparse_rows import column_sums, entries, ones
-from recsys.tracklists.stored_arrays import Floats, Matrix
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
 STEPS = 20
 """How many plays apart two songs may be to make a sequential rule."""
@@ -35,7 +35,7 @@ class Past:
         """Known songs, the most popular first."""
 
     def first(self, scores: Matrix, prefixes: Sets, k: int) -> Ranked:
-        """The k best songs of each row by their scores, then by popularity, without those of the prefix.
+        """The k best songs of each row by their scores, then by popularity and row, without those of the prefix.
 
         What is filled up with popular songs has scores from 0 down.
         """
@@ -46,7 +46,7 @@ class Past:
             found, score = entries(scores, row)
             may_be_named = self.is_known[found] & (score > 0) & ~np.isin(found, seen)
             found, score = found[may_be_named], score[may_be_named]
-            best = np.lexsort((-self.popularity[found], -score))[:k]
+            best = np.lexsort((found, -self.popularity[found], -score))[:k]
             named, score = found[best], score[best]
             if len(named) < k:
                 more = self.popular[: k + len(seen)]
@@ -107,12 +107,13 @@ class SequentialRules:
         self._past = past
         songs, lists, size = order.past.songs, order.past.list_of, len(order.songs)
         known = at(past.is_known, songs)
-        rules = sparse.csr_matrix((size, size), dtype=np.float32)
-        for apart in range(1, min(steps, len(songs) - 1) + 1):
+        pairs: list[tuple[Floats, Integers, Integers]] = []
+        for apart in range(1, steps + 1):
             pair = known[:-apart] & known[apart:] & (lists[:-apart] == lists[apart:])
             weights = np.full(int(pair.sum()), 1 / apart, dtype=np.float32)
-            rules += sparse.csr_matrix((weights, (songs[:-apart][pair], songs[apart:][pair])), shape=(size, size))
-        self._rules = rules
+            pairs.append((weights, songs[:-apart][pair], songs[apart:][pair]))
+        weights, first, second = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        self._rules = sparse.csr_matrix((weights, (first, second)), shape=(size, size))
 
     def next(self, prefixes: Sets, k: int) -> Ranked:
         """What follows the last song."""

@@ -7,8 +7,8 @@ from recsys.evaluation.next_song import ALL, HIT_CUTS, KNOWN, K, NextSongResult
 from recsys.evaluation.tables import TextTable, number
 
 SHOWN: tuple[MetricKey, ...] = (*(("hit_rate", k) for k in HIT_CUTS), ("mrr", K))
-SURE = (("hit_rate", K), ("mrr", K))
-"""Whose 95 % intervals are shown."""
+SURE: dict[MetricKey, int] = {("hit_rate", K): 3, ("mrr", K): 4}
+"""Whose 95 % intervals are shown, and with how many digits."""
 
 
 def next_tables(results: Iterable[NextSongResult]) -> list[TextTable]:
@@ -30,6 +30,6 @@ def _table(view: str, results: list[NextSongResult]) -> TextTable:
             row.append(number(result.mean(*key)))
             if key in SURE:
                 interval = bootstrap(result.scores[key], weights=result.positions)
-                row.append(f"{number(interval.low)}–{number(interval.high)}")
+                row.append("–".join(number(bound, SURE[key]) for bound in (interval.low, interval.high)))
         rows.append([*row, f"{1000 * result.seconds / max(result.answers, 1):.1f}"])
     return TextTable(title, [*head, "ms"], rows)
