@@ -18,7 +18,7 @@ from pathlib import Path
 
 from recsys.evaluation.graph_learned import Foretold, check_snapshot
 from recsys.evaluation.graph_methods import METHODS, Fit, Fitting, chosen_methods, measure
-from recsys.evaluation.graph_tables import GraphTable, graph_tables
+from recsys.evaluation.graph_tables import graph_tables
 from recsys.tracklists.graph_snapshot import load_graph_snapshot
 from recsys.tracklists.later import load_later
 from recsys.tracklists.recommender import load_recommender
@@ -43,14 +43,14 @@ def main() -> None:
             methods[trained.name] = trained_method(trained, graph_facts.content_hash)
         measured = measure(snapshot, later, methods, fitting=fitting)
         for table in graph_tables(measured.results):
-            print_table(table)
+            print("", *table.lines(), sep="\n", flush=True)
         for name, package in measured.missing.items():
             print(f"left out: {name}, for want of the package {package}")
 
 
 def trained_method(folder: Path, snapshot_hash: str) -> Fit:
     trained = load_recommender(folder)
-    check_snapshot(trained.facts, folder.name, snapshot_hash)
+    check_snapshot(trained.facts.snapshot_hash, folder.name, snapshot_hash)
     return lambda snapshot, _: Foretold(trained.recommender, len(snapshot.songs))
 
 
@@ -58,15 +58,6 @@ def show(step: str, done: int, of: int) -> None:
     """One line a step on stderr, not one a part of it."""
     if done == of == 0:
         print(step, file=sys.stderr, flush=True)
-
-
-def print_table(table: GraphTable) -> None:
-    print(f"\n{table.title}")
-    lines = [table.head, *table.rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(table.head))]
-    for line in lines:
-        numbers = "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
-        print(f"{line[0]:{widths[0]}}{numbers}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, get_args
 
 import typer
 
-from . import challenge, evaluate_graph, output
+from . import challenge, evaluate_graph, evaluate_tracklists, output
 from .challenge import Part
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="How good the answers are.", no_args_is_help=True)
 app.command("challenge")(challenge.evaluate)
 app.command("graph")(evaluate_graph.evaluate)
+app.command("tracklists")(evaluate_tracklists.evaluate)
 
 CLEAN_COLUMNS = (("r_precision", 500), ("r_precision_tracks", 500), ("ndcg", 500), ("clicks", 500))
 SEED_COLUMNS = (("paper_r_precision", 500), ("paper_recall", 500), ("paper_precision", 66), ("paper_mrr", 66))

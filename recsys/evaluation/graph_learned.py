@@ -10,7 +10,6 @@ from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Re
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.mgccf import MgccfOptions, Part
 from recsys.tracklists.past import Newcomers, past_of
-from recsys.tracklists.recommender import TrainedFacts
 from recsys.tracklists.stored_arrays import Floats, Integers
 
 ABLATIONS: dict[str, tuple[Part, ...]] = {
@@ -68,13 +67,13 @@ def fit_mgccf(
     return Foretold(MgccfRecommender(model, snapshot.plays), len(snapshot.songs))
 
 
-def check_snapshot(facts: TrainedFacts, name: str, snapshot_hash: str) -> None:
+def check_snapshot(trained_on: str, name: str, snapshot_hash: str) -> None:
     """Refuse what was trained on another snapshot: it may have seen what it is to foretell.
 
     Raises:
         SettingsError: it was.
     """
-    if facts.snapshot_hash != snapshot_hash:
+    if trained_on != snapshot_hash:
         raise SettingsError(
             f"{name} was trained on another snapshot, it may have seen what it is to foretell: train it on this one"
         )

@@ -32,7 +32,7 @@ class StoredForecasts:
             require_migrated(connection)
             self._model_id = tracklist_model(connection, name)
             trained = loaded_recommender(connection, self._model_id)
-        check_snapshot(trained.facts, name, snapshot_hash)
+        check_snapshot(trained.facts.snapshot_hash, name, snapshot_hash)
         self._folded = Foretold(trained.recommender, len(snapshot.songs))
 
     def of_djs(self, djs: Integers) -> Floats:

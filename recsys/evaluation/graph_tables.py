@@ -1,10 +1,10 @@
 """Measurements on a snapshot of graphs as tables of text, one a view."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from recsys.evaluation.graph import CUTS, MASKED_PAIRS, PAIRS, PUBLISHED, VIEWS, GraphResult
 from recsys.evaluation.metrics import MetricKey, bootstrap
+from recsys.evaluation.tables import TextTable, number
 
 SHOWN: tuple[MetricKey, ...] = (
     *(("recall", k) for k in (10, 50, 100, 500)),
@@ -17,15 +17,7 @@ SURE: MetricKey = ("recall", 100)
 PUBLISHED_METHOD = "published"
 
 
-class GraphTable(NamedTuple):
-    """A view's methods; the first column is their names, the others are numbers."""
-
-    title: str
-    head: list[str]
-    rows: list[list[str]]
-
-
-def graph_tables(results: Iterable[GraphResult]) -> list[GraphTable]:
+def graph_tables(results: Iterable[GraphResult]) -> list[TextTable]:
     """A table for each view that was measured; held-out pairs by plain recall, beside what TL-MGCCF reports."""
     by_view: dict[str, list[GraphResult]] = {}
     for result in results:
@@ -33,15 +25,15 @@ def graph_tables(results: Iterable[GraphResult]) -> list[GraphTable]:
     return [_table(view, by_view[view]) for view in VIEWS if view in by_view]
 
 
-def _table(view: str, results: list[GraphResult]) -> GraphTable:
+def _table(view: str, results: list[GraphResult]) -> TextTable:
     count = len(results[0].djs)
     title = f"{view}, {count:,} {'DJ' if count == 1 else 'DJs'}"
     if view in (PAIRS, MASKED_PAIRS):
         title += ": share found"
-        rows = [[result.method, *(_number(result.mean("plain_recall", k)) for k in CUTS)] for result in results]
+        rows = [[result.method, *(number(result.mean("plain_recall", k)) for k in CUTS)] for result in results]
         if view == PAIRS:
-            rows.append([PUBLISHED_METHOD, *(_number(PUBLISHED[k]) for k in CUTS)])
-        return GraphTable(title, ["method", *(f"@{k}" for k in CUTS)], rows)
+            rows.append([PUBLISHED_METHOD, *(number(PUBLISHED[k]) for k in CUTS)])
+        return TextTable(title, ["method", *(f"@{k}" for k in CUTS)], rows)
     head = ["method"]
     for metric, k in SHOWN:
         head += [f"{'R' if metric == 'recall' else 'NDCG'}@{k}", *(["95 %"] if (metric, k) == SURE else [])]
@@ -49,14 +41,9 @@ def _table(view: str, results: list[GraphResult]) -> GraphTable:
     for result in results:
         row = [result.method]
         for key in SHOWN:
-            row.append(_number(result.mean(*key)))
+            row.append(number(result.mean(*key)))
             if key == SURE:
                 interval = bootstrap(result.scores[key])
-                row.append(f"{_number(interval.low, 3)}–{_number(interval.high, 3)}")
+                row.append(f"{number(interval.low, 3)}–{number(interval.high, 3)}")
         rows.append(row)
-    return GraphTable(title, head, rows)
-
-
-def _number(value: float, digits: int = 4) -> str:
-    """So many digits, without a zero before the point."""
-    return f"{value:.{digits}f}".removeprefix("0")[: 1 + digits]
+    return TextTable(title, head, rows)

@@ -197,6 +197,8 @@ def _as_ids(tracks: Iterable[int]) -> list[int]:
 # --- how sure a mean is ------------------------------------------------------------------------------------------
 Values = Sequence[float] | npt.NDArray[np.float64]
 """Of one metric, one a playlist."""
+Weights = Sequence[float] | npt.NDArray[np.int64]
+"""What each playlist counts, more than 0."""
 
 
 class Interval(NamedTuple):
@@ -211,24 +213,33 @@ BLOCK = 1 << 22
 """Draws that are held in memory at once."""
 
 
-def bootstrap(values: Values, samples: int = 1000, seed: int = 0, level: float = 0.95) -> Interval:
+def bootstrap(
+    values: Values, samples: int = 1000, seed: int = 0, level: float = 0.95, weights: Weights | None = None
+) -> Interval:
     """The mean of a metric over playlists with its percentile interval (Efron and Tibshirani 1993, section 13.3).
 
-    Playlists are drawn with replacement; the same seed draws the same ones, in whatever method's scores.
+    Playlists are drawn with replacement; the same seed draws the same ones, in whatever method's scores. With weights
+    it is a weighted mean, of every sample too: a value that is a mean over n parts of a playlist has the weight n.
 
     Raises:
         ValueError: there are no values.
     """
-    return bootstrap_columns(np.asarray(values, dtype=np.float64)[:, None], samples, seed, level)[0]
+    return bootstrap_columns(np.asarray(values, dtype=np.float64)[:, None], samples, seed, level, weights)[0]
 
 
 def bootstrap_columns(
-    values: npt.NDArray[np.float64], samples: int = 1000, seed: int = 0, level: float = 0.95
+    values: npt.NDArray[np.float64],
+    samples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+    weights: Weights | None = None,
 ) -> list[Interval]:
     """`bootstrap` of several metrics over the same playlists, drawn once: values (playlists, metrics)."""
     playlists = len(values)
     if not playlists:
         raise ValueError("there is no interval of no values")
+    weight = np.ones(playlists) if weights is None else np.asarray(weights, dtype=np.float64)
+    weighted = values * weight[:, None]
     rng = np.random.default_rng(seed)
     block = max(1, BLOCK // playlists)
     means = []
@@ -236,9 +247,9 @@ def bootstrap_columns(
         rows = min(block, samples - start)
         drawn = rng.integers(playlists, size=(rows, playlists)) + np.arange(rows)[:, None] * playlists
         times = np.bincount(drawn.ravel(), minlength=rows * playlists).reshape(rows, playlists)
-        means.append(times @ values / playlists)  # (rows, metrics)
+        means.append(times @ weighted / (times @ weight)[:, None])  # (rows, metrics)
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    columns = zip(values.mean(axis=0).tolist(), low.tolist(), high.tolist(), strict=True)
+    columns = zip((weighted.sum(axis=0) / weight.sum()).tolist(), low.tolist(), high.tolist(), strict=True)
     return [Interval(*column) for column in columns]
 
 

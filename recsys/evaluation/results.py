@@ -1,6 +1,6 @@
 """What was measured, kept in the database: `evaluation_run`, `evaluation_metric` and the view `leaderboard`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from recsys.evaluation.metrics import MetricKey, bootstrap_columns
+from recsys.evaluation.metrics import MetricKey, Values, Weights, bootstrap_columns
 
 ADD_RUN = """
 INSERT INTO evaluation_run (id, subject, method, split_id, part, playlists, config, seconds)
@@ -59,7 +59,8 @@ def store_result(
     part: str,
     config: Mapping[str, Any],
     seconds: float,
-    scores: Mapping[MetricKey, Sequence[float]],
+    scores: Mapping[MetricKey, Values],
+    weights: Weights | None = None,
 ) -> int:
     """Store a method's scores as means with bootstrap intervals, and commit. The caller holds the writer's lock.
 
@@ -72,6 +73,7 @@ def store_result(
         config: what the method was set to.
         seconds: what all answers took.
         scores: per metric and cut, one value a playlist, in one order of playlists.
+        weights: what each playlist counts, where not all count the same.
 
     Returns:
         The id of the run.
@@ -82,7 +84,8 @@ def store_result(
     counts = {len(values) for values in scores.values()}
     if len(counts) != 1:
         raise ValueError("every metric needs one value a playlist" if counts else "there are no scores to store")
-    intervals = bootstrap_columns(np.column_stack([np.asarray(v, dtype=np.float64) for v in scores.values()]))
+    values = np.column_stack([np.asarray(column, dtype=np.float64) for column in scores.values()])
+    intervals = bootstrap_columns(values, weights=weights)
     run = {
         "subject": subject,
         "method": method,

@@ -32,6 +32,13 @@ def test_a_result_is_read_back_with_its_intervals(connection: psycopg.Connection
     assert (clicks.value, clicks.low, clicks.high) == pytest.approx(bootstrap(SCORES["clicks", 500]))
 
 
+def test_a_weighted_result_is_a_weighted_mean(connection: psycopg.Connection) -> None:
+    store(connection, "popularity", None, scores={("mrr", 20): [1.0, 0.0, 0.5]}, weights=[3, 1, 4])
+    [row] = leaderboard(connection)
+    assert (row.value, row.playlists) == (pytest.approx(5 / 8), 3)
+    assert (row.value, row.low, row.high) == pytest.approx(bootstrap([1.0, 0.0, 0.5], weights=[3, 1, 4]))
+
+
 def test_a_run_keeps_what_it_was_set_to(connection: psycopg.Connection, split: int) -> None:
     run = store(connection, "popularity", split, config={"n": 500, "model": 3})
     query = "SELECT subject, method, split_id, part, playlists, config, seconds FROM evaluation_run WHERE id = %s"

@@ -1,0 +1,84 @@
+"""The methods that foretell the next song and are measured against each other, by name."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from recsys.errors import NotReadyError, UnknownNameError
+from recsys.evaluation.next_baselines import (
+    AssociationRules,
+    DjPopularity,
+    NearestTracklists,
+    Past,
+    Popularity,
+    SequentialRules,
+    WeightedNearestTracklists,
+)
+from recsys.evaluation.next_song import (
+    NextSongMethod,
+    NextSongOptions,
+    NextSongResult,
+    Ranks,
+    ask,
+    asked_tracklists,
+    draw_positions,
+    orders,
+    score_method,
+)
+from recsys.progress import Progress, silent
+from recsys.tracklists.running_order import UNKNOWN, RunningOrder
+
+Fit = Callable[[RunningOrder, Past], NextSongMethod]
+
+METHODS: Mapping[str, Fit] = {
+    "popularity": lambda _, past: Popularity(past),
+    "dj-popularity": DjPopularity,
+    "ar": lambda _, past: AssociationRules(past),
+    "sr": SequentialRules,
+    "sknn": lambda _, past: NearestTracklists(past),
+    "vsknn": lambda _, past: WeightedNearestTracklists(past),
+}
+"""Made from the past's tracklists when they are asked for."""
+
+
+def chosen_methods(names: Iterable[str] = METHODS) -> dict[str, Fit]:
+    """What is measured, by the name that it has in tables.
+
+    Raises:
+        UnknownNameError: there is no such method.
+    """
+    wanted = list(dict.fromkeys(names))
+    if unknown := [name for name in wanted if name not in METHODS]:
+        raise UnknownNameError(f"there is no method {unknown[0]}, but {', '.join(METHODS)}")
+    return {name: METHODS[name] for name in wanted}
+
+
+def measure(
+    order: RunningOrder,
+    methods: Mapping[str, Fit],
+    options: NextSongOptions | None = None,
+    progress: Progress = silent,
+) -> list[NextSongResult]:
+    """Fit every method and score its answers, all at the same positions; the two views of one method in a row.
+
+    Raises:
+        NotReadyError: no later tracklist goes on with a known song.
+    """
+    options = options or NextSongOptions()
+    lists = len(asked_tracklists(order.later, options))
+    answered: dict[str, list[Ranks]] = {name: [] for name in methods}
+    is_known = False
+    for each in orders(order, options):
+        share = len(each.later) / max(lists, 1)
+        positions = draw_positions(each, replace(options, tracklists=math.ceil(share * options.tracklists)))
+        is_known |= bool((positions.targets != UNKNOWN).any())
+        past = Past(each, options.least_plays)
+        for name, fit in methods.items():
+            progress(f"fitting {name}", 0, 0)
+            answered[name].append(ask(each, positions, fit(each, past), options, progress, name))
+    if not is_known:
+        raise NotReadyError(
+            "nothing that is held out can be measured: no later tracklist goes on with a song of"
+            f" {options.least_plays} plays"
+        )
+    return [result for name, ranks in answered.items() for result in score_method(name, ranks)]

@@ -1,0 +1,49 @@
+"""Measurements of the next song, kept in the database."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from recsys.config import Settings
+from recsys.database import connect, require_migrated, translated_errors, writer_lock
+from recsys.evaluation.next_song import NextSongOptions, NextSongResult
+from recsys.evaluation.results import store_result
+from recsys.tracklists.later import LaterFacts
+
+SUBJECT = "next song: "
+"""Before the name of a view, in the leaderboard."""
+
+
+def store_next_results(
+    settings: Settings, results: Sequence[NextSongResult], facts: LaterFacts, options: NextSongOptions
+) -> None:
+    """Keep results: the part is what was held out and how it was told, `playlists` counts tracklists.
+
+    Raises:
+        BusyError: another process is writing.
+    """
+    with translated_errors(), connect(settings) as connection:
+        require_migrated(connection)
+        connection.commit()
+        with writer_lock(connection, settings.db_schema):
+            for result in results:
+                store_result(
+                    connection,
+                    subject=SUBJECT + result.view,
+                    method=result.method,
+                    split_id=None,
+                    part=part_of(facts, options),
+                    config={"graph": facts.graph_hash} | asdict(options),
+                    seconds=result.seconds,
+                    scores=result.scores,
+                    weights=result.positions,
+                )
+
+
+def part_of(facts: LaterFacts, options: NextSongOptions) -> str:
+    """A name for what is foretold: other days, or a past that is renewed, are another part."""
+    parts = [facts.part]
+    if options.days is not None:
+        parts.append(f"the first {options.days} days")
+    if options.renew is not None:
+        parts.append(f"renewed every {options.renew} days")
+    return ", ".join(parts)
