@@ -6,6 +6,7 @@ from recsys.database.bulk import (
     copy_integers,
     copy_rows,
     copy_vectors,
+    read_columns,
     read_integers,
     read_vectors,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "install_functions",
     "make_engine",
     "prepare_schema",
+    "read_columns",
     "read_integers",
     "read_vectors",
     "require_migrated",

@@ -59,11 +59,34 @@ def read_integers(
     connection: psycopg.Connection, query: str, parameters: Mapping[str, object], columns: int
 ) -> list[npt.NDArray[np.int64]]:
     """The columns of a query's rows; all must be bigint and none null, so that COPY's tuples have one width."""
+    return read_columns(connection, query, parameters, ["i8"] * columns)
+
+
+def read_columns(
+    connection: psycopg.Connection,
+    query: str,
+    parameters: Mapping[str, object],
+    types: Sequence[str | tuple[str, int]],
+) -> list[npt.NDArray[Any]]:
+    """The columns of a query's rows by numpy's names of their types (`i8`, `f4`, ..), none null.
+
+    A pair of a type and a number is an array of so many elements in each row, shape (rows, number).
+    """
     import numpy as np
 
-    fields = [field for column in range(columns) for field in ((f"length {column}", ">i4"), (str(column), ">i8"))]
-    packed = _read_packed(connection, query, parameters, np.dtype([("fields", ">i2"), *fields]))
-    return [packed[str(column)].astype(np.int64) for column in range(columns)]
+    fields: list[Any] = [("fields", ">i2")]
+    for column, type_ in enumerate(types):
+        fields.append((f"length {column}", ">i4"))
+        if isinstance(type_, str):
+            fields.append((f"{column}", f">{type_}"))
+        else:
+            element = np.dtype([("length", ">i4"), ("value", f">{type_[0]}")])
+            fields += [(f"dimensions {column}", ">i4", (5,)), (f"{column}", element, (type_[1],))]
+    packed = _read_packed(connection, query, parameters, np.dtype(fields))
+    return [
+        packed[f"{column}"].astype(type_) if isinstance(type_, str) else packed[f"{column}"]["value"].astype(type_[0])
+        for column, type_ in enumerate(types)
+    ]
 
 
 def copy_vectors(

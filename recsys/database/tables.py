@@ -413,6 +413,21 @@ class DjForecast(Table):
     """Whether the DJ played the song before."""
 
 
+class SongMembership(Table):
+    """How far a song belongs to clusters under a tracklist model: the likeliest ones of each of three levels.
+
+    Level after level, the smallest clusters first, and in a level the likeliest first, as many places a level; a place
+    that is not taken has cluster -1 and probability 0. The view `song_cluster` gives them as rows.
+    """
+
+    __tablename__ = "song_membership"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), primary_key=True)
+    song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    clusters: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    probabilities: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+
+
 class Split(Table):
     """Playlists divided into train, validation and test, seeded."""
 

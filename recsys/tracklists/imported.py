@@ -1,7 +1,5 @@
 """Trained tracklist recommenders brought home: checked, copied, and their vectors and forecasts put into tables."""
 
-import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +8,13 @@ import numpy as np
 import psycopg
 
 from recsys.config import Settings
-from recsys.database import (
-    build_vector_index,
-    connect,
-    copy_rows,
-    copy_vectors,
-    drop_vector_index,
-    require_migrated,
-    translated_errors,
-    writer_lock,
-)
+from recsys.database import build_vector_index, copy_rows, copy_vectors
 from recsys.database.vector_index import EmbeddedTable
-from recsys.errors import SettingsError, SourceError
-from recsys.folders import replaced_folder
 from recsys.progress import Progress, silent
-from recsys.registry import Kind, ModelFacts, make_current, register_model
+from recsys.registry import Kind
 from recsys.tracklists.forecasting import Vectors
-from recsys.tracklists.prepare import names_hash
-from recsys.tracklists.recommender import FILES, MANIFEST_FILE, Trained, load_recommender
+from recsys.tracklists.recommender import FILES, Trained, load_recommender
+from recsys.tracklists.taking_up import TrainedFolder, model_name, take_up
 
 KIND: Kind = "tracklist-recommender"
 
@@ -78,46 +65,37 @@ def import_recommender(
         SourceError: the folder holds no recommender, a damaged one, or one that was trained on another database.
         SettingsError: the name cannot be one.
     """
-    name = folder.resolve().name if name is None else name
-    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
-        raise SettingsError(f"{name!r} cannot name a model: use letters, digits, '.', '_' and '-' with --name")
+    name = model_name(folder, name)
     progress("reading the model", 0, 0)
     trained = load_recommender(folder)
-    with translated_errors(), connect(settings) as connection, writer_lock(connection, settings.db_schema):
-        require_migrated(connection)
-        _check_names(connection, trained, folder)
-        connection.commit()
-        home = recommenders_folder(settings) / name
-        if folder.resolve() != home.resolve():
-            home.parent.mkdir(parents=True, exist_ok=True)
-            with replaced_folder(home, MANIFEST_FILE) as draft:
-                for file in FILES:
-                    shutil.copyfile(folder / file, draft / file)
-        facts = trained.facts
-        vectors = trained.recommender.vectors
-        model_id = register_model(
-            settings,
-            ModelFacts(
-                KIND,
-                name,
-                vectors.djs.shape[1],
-                facts.content_hash,
-                home,
-                base=facts.model,
-                revision=facts.code_version,
-                config=facts.options,
-                metrics=facts.metrics,
-                snapshot_hash=facts.snapshot_hash,
-            ),
-        )
-        _fill(connection, model_id, trained, vectors, progress)
-        make_current(settings, model_id)
-        _forget_older(connection, model_id, name)
+    facts = trained.facts
+    vectors = trained.recommender.vectors
+    taken_up = take_up(
+        settings,
+        TrainedFolder(
+            kind=KIND,
+            folder=folder,
+            files=FILES,
+            model=facts.model,
+            dimension=vectors.djs.shape[1],
+            songs=trained.songs,
+            djs=trained.djs,
+            names_hash=facts.names_hash,
+            content_hash=facts.content_hash,
+            code_version=facts.code_version,
+            options=facts.options,
+            metrics=facts.metrics,
+            snapshot_hash=facts.snapshot_hash,
+        ),
+        recommenders_folder(settings) / name,
+        lambda connection, model_id: _fill(connection, model_id, trained, vectors, progress),
+        tuple(EMBEDDED),
+    )
     return RecommenderSummary(
-        model_id=model_id,
+        model_id=taken_up.model_id,
         name=name,
         model=facts.model,
-        folder=home,
+        folder=taken_up.folder,
         songs=len(trained.songs),
         artists=len(trained.artists),
         djs=len(trained.djs),
@@ -125,14 +103,6 @@ def import_recommender(
         snapshot_hash=facts.snapshot_hash,
         before=facts.before,
     )
-
-
-def _check_names(connection: psycopg.Connection, trained: Trained, folder: Path) -> None:
-    if names_hash(connection, trained.songs, trained.djs) != trained.facts.names_hash:
-        raise SourceError(
-            f"{folder} was trained on another database: its songs and DJs are not those of this one; prepare and train"
-            " again"
-        )
 
 
 def _fill(connection: psycopg.Connection, model_id: int, trained: Trained, made: Vectors, progress: Progress) -> None:
@@ -167,13 +137,3 @@ def _forecasts(model_id: int, trained: Trained, progress: Progress) -> Iterator[
         songs = trained.songs[scored.songs[is_kept]].tolist()
         scores, is_known = scored.scores[is_kept].tolist(), scored.is_known[is_kept].tolist()
         yield model_id, int(trained.djs[row]), songs, scores, is_known
-
-
-def _forget_older(connection: psycopg.Connection, model_id: int, name: str) -> None:
-    older = connection.execute(
-        "DELETE FROM model WHERE kind = %s AND name = %s AND id <> %s RETURNING id", (KIND, name, model_id)
-    ).fetchall()
-    for (old,) in older:
-        for table in EMBEDDED:
-            drop_vector_index(connection, table, old)
-    connection.commit()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import psycopg
 from psycopg.rows import class_row
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from recsys.tracklists.recommender import Trained
     from recsys.tracklists.stored_arrays import Floats, Integers
 
+TracklistKind = Literal["tracklist-recommender", "tracklist-model"]
+
 MODEL = """
-SELECT m.id FROM model AS m WHERE m.kind = 'tracklist-recommender' AND m.name = %s
+SELECT m.id FROM model AS m WHERE m.kind = %s AND m.name = %s
 """
 
 NO_MODEL = "RS001"
 """What current_model() raises."""
 
-MODELS = "SELECT m.name FROM model AS m WHERE m.kind = 'tracklist-recommender' ORDER BY m.name"
+MODELS = "SELECT m.name FROM model AS m WHERE m.kind = %s ORDER BY m.name"
 
 FOR_DJ = """
 SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score, artists, plays, last_played_on
@@ -83,8 +85,10 @@ class SimilarDj:
     tracklists: int
 
 
-def tracklist_model(connection: psycopg.Connection, name: str | None = None) -> int:
-    """The id of a tracklist recommender by its name, of the current one if None.
+def tracklist_model(
+    connection: psycopg.Connection, name: str | None = None, kind: TracklistKind = "tracklist-recommender"
+) -> int:
+    """The id of a tracklist recommender, or of a model of another kind, by its name; of the current one if None.
 
     Raises:
         UnknownNameError: there is none of that name; the message lists those that there are.
@@ -92,17 +96,17 @@ def tracklist_model(connection: psycopg.Connection, name: str | None = None) -> 
     """
     if name is None:
         try:
-            [(current,)] = connection.execute("SELECT current_model('tracklist-recommender')").fetchall()
+            [(current,)] = connection.execute("SELECT current_model(%s)", (kind,)).fetchall()
         except psycopg.DatabaseError as error:
             if error.sqlstate != NO_MODEL:
                 raise
             raise NotReadyError(error.diag.message_primary) from None
         return int(current)
-    row = connection.execute(MODEL, (name,)).fetchone()
+    row = connection.execute(MODEL, (kind, name)).fetchone()
     if row is None:
-        names = ", ".join(there for (there,) in connection.execute(MODELS))
+        names = ", ".join(there for (there,) in connection.execute(MODELS, (kind,)))
         raise UnknownNameError(
-            f"no tracklist recommender is called {name!r}" + (f"; there are: {names}" if names else "")
+            f"no {kind.replace('-', ' ')} is called {name!r}" + (f"; there are: {names}" if names else "")
         )
     return int(row[0])
 

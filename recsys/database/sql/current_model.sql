@@ -11,6 +11,9 @@ BEGIN
       WHEN 'tracklist-recommender' THEN
         'there is no tracklist recommender yet: run `recsys tracklists prepare`, `recsys tracklists train` and'
         ' `recsys model import`'
+      WHEN 'tracklist-model' THEN
+        'there is no tracklist model yet: run `recsys tracklists prepare`, `recsys tracklists sequence` and'
+        ' `recsys model import`'
       ELSE 'nothing is embedded yet: run `recsys titles embed`' END USING ERRCODE = 'RS001';
   END IF;
   RETURN found;

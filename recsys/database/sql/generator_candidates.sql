@@ -1,0 +1,57 @@
+-- The songs that a list may be made of, with their clusters, under a tracklist model: those that the list begins with, and
+-- the `n` of the highest seed_score * user_score ^ log2(1 + user_weight), less what must not appear (MODELS C6, point 1).
+-- Clusters are as in `song_membership`.
+--
+-- seed_score = 1 + cosine(song, seeds), 0 to 2; seeds are songs with weights, 1 each where none are given, and their vector
+-- is the weighted mean. user_score = 1.1 * (1 + cosine(song, user)), 0 to 2.2; the user is a DJ, or the weighted mean of
+-- liked songs, or nobody, and then NULL. Acapellas, and songs and artists (in any role) that are excluded, are left out of
+-- those n, unless the list begins with them; songs and artists that the model does not know count for nothing.
+CREATE OR REPLACE FUNCTION generator_candidates(
+  beginning bigint[], seeds bigint[] DEFAULT NULL, seed_weights double precision[] DEFAULT NULL, dj bigint DEFAULT NULL,
+  liked bigint[] DEFAULT NULL, liked_weights double precision[] DEFAULT NULL, user_weight double precision DEFAULT 1,
+  n integer DEFAULT 1000, exclude_songs bigint[] DEFAULT '{}', exclude_artists bigint[] DEFAULT '{}',
+  model bigint DEFAULT NULL
+)
+RETURNS TABLE (
+  song_id bigint, seed_score double precision, user_score double precision, clusters integer[], probabilities real[]
+)
+LANGUAGE plpgsql STABLE ROWS 1000
+SET search_path FROM CURRENT
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  chosen bigint := coalesce(model, current_model('tracklist-model'));
+  seed vector := mean_song(chosen, coalesce(seeds, beginning), seed_weights);
+  listener vector := CASE
+    WHEN dj IS NOT NULL THEN (SELECT e.embedding FROM dj_embedding AS e WHERE e.model_id = chosen AND e.dj_id = dj)
+    WHEN liked IS NOT NULL THEN mean_song(chosen, liked, liked_weights) END;
+  weight double precision := log(2, (1 + greatest(user_weight, 0))::numeric);
+BEGIN
+  RETURN QUERY
+    WITH best AS MATERIALIZED (
+      SELECT e.song_id, 1 - (e.embedding <#> seed) AS seed_score, 1.1 * (1 - (e.embedding <#> listener)) AS user_score
+        FROM song_embedding AS e
+       WHERE e.model_id = chosen
+       ORDER BY (1 - (e.embedding <#> seed)) * coalesce(power(greatest(1.1 * (1 - (e.embedding <#> listener)), 0), weight), 1) DESC,
+                e.song_id
+       LIMIT greatest(n, 0)
+    ), kept AS (
+      SELECT b.song_id, b.seed_score, b.user_score
+        FROM best AS b JOIN song AS s ON s.id = b.song_id
+       WHERE NOT is_acapella(s.title, s.version)
+         AND b.song_id <> ALL (exclude_songs)
+         AND b.song_id <> ALL (beginning)
+         AND (exclude_artists = '{}'
+              OR NOT EXISTS (SELECT FROM song_artist AS sa
+                              WHERE sa.song_id = b.song_id AND sa.artist_id = ANY (exclude_artists)))
+       UNION ALL
+      SELECT e.song_id, 1 - (e.embedding <#> seed), 1.1 * (1 - (e.embedding <#> listener))
+        FROM song_embedding AS e
+       WHERE e.model_id = chosen AND e.song_id = ANY (beginning)
+    )
+    SELECT k.song_id, k.seed_score, k.user_score, m.clusters, m.probabilities
+      FROM kept AS k JOIN song_membership AS m ON m.model_id = chosen AND m.song_id = k.song_id;
+END
+$$;

@@ -1,0 +1,179 @@
+"""What a list goes on with: distributions over clusters and songs, of logits and of scores (MODELS C6, point 3)."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
+
+LEVELS = 3
+"""Of clusters; level 0 has the smallest, and songs come after it."""
+
+BEST_SONGS = 15
+"""A cluster's score is the mean of so many of its songs' scores, the best ones."""
+
+PEAK = np.log(1000.0)
+"""The largest logit, before scores scale it down."""
+
+Doubles = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+
+
+class SequenceModel(Protocol):
+    """A network that reads songs in order and says which cluster of each level comes next, and which song."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Clusters of each level, from the smallest clusters upwards."""
+
+    def read(self, songs: Integers, djs: Integers) -> Floats:
+        """What is known after songs (lists, up to 15), -1 at the left where a list is shorter; djs (lists,) or -1."""
+
+    def cluster_logits(self, hidden: Floats, level: int, teacher: Integers | None) -> Floats:
+        """Of a level's clusters, (lists, clusters); `teacher` is the cluster one level up, None on the top level."""
+
+    def song_logits(self, hidden: Floats, teacher: Integers, songs: Integers | None = None) -> Floats:
+        """Of songs, all or those of some rows, (lists, songs); `teacher` is the cluster of level 0."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The songs that a list may be made of."""
+
+    songs: Integers
+    """Rows of the model's songs, (candidates,)."""
+    seed_scores: Doubles
+    """0 to 2."""
+    user_scores: Doubles | None
+    """0 to 2.2; None where the list is for nobody."""
+    members: tuple[Matrix, Matrix, Matrix]
+    """How far candidates belong to the clusters of each level, (candidates, clusters)."""
+    beginning: Integers
+    """Places among the candidates of the songs that lists begin with, in order; they are not drawn."""
+    artists: Matrix | None = None
+    """1 where a candidate is by a main artist, (candidates, artists); needed to limit songs of an artist."""
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.songs)
+
+    def joint_scores(self, user_weight: float) -> Doubles:
+        """seed * user ^ log2(1 + user weight), by which the songs after the seed are chosen."""
+        if self.user_scores is None:
+            return self.seed_scores
+        joint: Doubles = self.seed_scores * self.user_scores ** np.log2(1 + user_weight)
+        return joint
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """How far a list may stray from what is likeliest; levels are in the order of drawing, the top one first."""
+
+    user_weight: float = 1.0
+    """Of the user's scores against the seed's, from 0."""
+    temperatures: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """What the logits of the cluster levels are multiplied by: over 1 is safer, under 1 more surprising."""
+    thresholds: tuple[float, float, float, float] = (0.1, 0.05, 0.05, 0.005)
+    """Least probabilities on the cluster levels and of songs; what is less likely is not drawn."""
+
+
+class Levels:
+    """The distributions that lists are drawn from, for some candidates."""
+
+    def __init__(self, model: SequenceModel, candidates: Candidates, knobs: Knobs) -> None:
+        """Score the clusters and the songs."""
+        self._model = model
+        self._candidates = candidates
+        self._knobs = knobs
+        drawn = np.ones(len(candidates), dtype=np.float64)
+        drawn[candidates.beginning] = 0
+        user = candidates.user_scores
+        factors = []
+        for members in candidates.members:
+            seed_part = cluster_scores(members, candidates.seed_scores * drawn)
+            user_part = None if user is None else cluster_scores(members, user * drawn)
+            factors.append(_factors(seed_part, user_part, knobs.user_weight))
+        songs = _factors(candidates.seed_scores * drawn, None if user is None else user * drawn, knobs.user_weight)
+        self._cluster_factors, self._song_factors = factors, songs
+
+    def of_clusters(self, hidden: Floats, level: int, teacher: Integers | None) -> Doubles:
+        """Probabilities of a level's clusters, (lists, clusters)."""
+        logits = self._model.cluster_logits(hidden, level, teacher)
+        temperature = self._knobs.temperatures[LEVELS - 1 - level]
+        return scaled_softmax(logits * np.float64(temperature), self._cluster_factors[level])
+
+    def of_songs(self, hidden: Floats, teacher: Integers, allowed: Booleans) -> Doubles:
+        """Probabilities of the candidates, (lists, candidates), 0 where one is not allowed; in each list one must be."""
+        logits = self._model.song_logits(hidden, teacher, self._candidates.songs).astype(np.float64)
+        return scaled_softmax(np.where(allowed, logits, -np.inf), self._song_factors)
+
+    def threshold(self, level: int) -> float:
+        """Of a level of clusters, or of songs, which are level -1."""
+        return self._knobs.thresholds[LEVELS - 1 - level]
+
+    def of_choice(self, hidden: Floats, chosen: Integers, allowed: Booleans) -> Doubles:
+        """Log probabilities of candidates that were chosen otherwise, by their likeliest clusters, (lists, levels)."""
+        lists = np.arange(len(chosen))
+        logs, teacher = [], None
+        for level in reversed(range(LEVELS)):
+            p = self.of_clusters(hidden, level, teacher)
+            teacher = _likeliest(self._candidates.members[level], chosen)
+            logs.append(np.log(p[lists, teacher]))
+        assert teacher is not None
+        return np.column_stack([*logs, np.log(self.of_songs(hidden, teacher, allowed)[lists, chosen])])
+
+
+def cluster_scores(members: Matrix, scores: Doubles) -> Doubles:
+    """A cluster's score: the mean of its 15 best songs' scores times how far they belong to it, (clusters,).
+
+    The published generator draws 15 times among these songs; their plain mean is what the draws come to. A song that is
+    not among the candidates counts as 0.
+    """
+    entries = members.tocoo()
+    weighted = entries.data * scores[entries.row]
+    order = np.lexsort((-weighted, entries.col))
+    columns = entries.col[order]
+    place = np.arange(len(columns)) - np.searchsorted(columns, columns)
+    best = place < BEST_SONGS
+    sums = np.bincount(columns[best], weighted[order][best], minlength=members.shape[1])
+    means: Doubles = sums / BEST_SONGS
+    return means
+
+
+def _factors(seed: Doubles, user: Doubles | None, user_weight: float) -> Doubles:
+    """The cubes of seed and user scores, averaged by the user's weight, over the largest; 1 where all are 0."""
+    score = seed**3 if user is None else (seed**3 + user_weight * user**3) / (1 + user_weight)
+    largest = score.max(initial=0)
+    factors: Doubles = score / largest if largest > 0 else np.ones_like(score)
+    return factors
+
+
+def scaled_softmax(logits: npt.NDArray[Any], factors: Doubles) -> Doubles:
+    """The softmax of logits, shifted so that the largest is log 1000, then scaled by factors 0 to 1, never upwards."""
+    shifted = logits - logits.max(axis=1, keepdims=True) + PEAK
+    shifted = np.maximum(shifted, 0) * factors + np.minimum(shifted, 0)
+    powers = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+    probabilities: Doubles = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def cut(probabilities: Doubles, threshold: float) -> tuple[Doubles, Booleans]:
+    """What reaches a threshold, scaled to sum 1; where nothing does, the threshold is halved until something is left.
+
+    Returns:
+        the probabilities, (lists, choices), and for which lists the threshold was halved.
+    """
+    if threshold <= 0:
+        return probabilities, np.zeros(len(probabilities), dtype=bool)
+    largest = probabilities.max(axis=1, keepdims=True)
+    halvings = np.ceil(np.maximum(np.log2(threshold / largest), 0))
+    bar = np.minimum(threshold * 0.5**halvings, largest)
+    kept = np.where(probabilities >= bar, probabilities, 0)
+    return kept / kept.sum(axis=1, keepdims=True), halvings[:, 0] > 0
+
+
+def _likeliest(members: Matrix, rows: Integers) -> Integers:
+    found: Integers = np.asarray(members[rows].argmax(axis=1)).ravel().astype(np.int64)
+    return found

@@ -1,0 +1,120 @@
+"""Folders of trained models brought home: checked against the database, copied, registered, and their tables filled."""
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from recsys.config import Settings
+from recsys.database import connect, drop_vector_index, require_migrated, translated_errors, writer_lock
+from recsys.database.vector_index import EmbeddedTable
+from recsys.errors import SettingsError, SourceError
+from recsys.folders import replaced_folder
+from recsys.registry import Kind, ModelFacts, make_current, register_model
+from recsys.tracklists.prepare import names_hash
+from recsys.tracklists.stored_arrays import Integers
+
+
+@dataclass(frozen=True)
+class TrainedFolder:
+    """What a folder of a trained model is, and what it was trained on."""
+
+    kind: Kind
+    folder: Path
+    files: Sequence[str]
+    """Which are copied, the manifest first."""
+    model: str
+    dimension: int
+    songs: Integers
+    """Ids in the database; so `djs`."""
+    djs: Integers
+    names_hash: str
+    content_hash: str
+    code_version: str
+    options: dict[str, Any]
+    metrics: dict[str, float]
+    snapshot_hash: str
+
+
+@dataclass(frozen=True)
+class TakenUp:
+    """A model's row, and where its files are now."""
+
+    model_id: int
+    name: str
+    folder: Path
+
+
+def model_name(folder: Path, name: str | None) -> str:
+    """What a model is to be called, by default as its folder is.
+
+    Raises:
+        SettingsError: that cannot be a name.
+    """
+    name = folder.resolve().name if name is None else name
+    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
+        raise SettingsError(f"{name!r} cannot name a model: use letters, digits, '.', '_' and '-' with --name")
+    return name
+
+
+def take_up(
+    settings: Settings,
+    trained: TrainedFolder,
+    home: Path,
+    fill: Callable[[psycopg.Connection, int], None],
+    embedded: Sequence[EmbeddedTable],
+) -> TakenUp:
+    """Let a trained model answer: copied to `home`, whose name is its own, registered, and its tables filled by `fill`.
+
+    It takes the place of an older one of its kind and name, whose vector indexes in the tables `embedded` are dropped.
+    The same one again is one model; what was interrupted is run again.
+
+    Raises:
+        SourceError: it was trained on another database.
+    """
+    with translated_errors(), connect(settings) as connection, writer_lock(connection, settings.db_schema):
+        require_migrated(connection)
+        if names_hash(connection, trained.songs, trained.djs) != trained.names_hash:
+            raise SourceError(
+                f"{trained.folder} was trained on another database: its songs and DJs are not those of this one;"
+                " prepare and train again"
+            )
+        connection.commit()
+        if trained.folder.resolve() != home.resolve():
+            home.parent.mkdir(parents=True, exist_ok=True)
+            with replaced_folder(home, trained.files[0]) as draft:
+                for file in trained.files:
+                    shutil.copyfile(trained.folder / file, draft / file)
+        facts = ModelFacts(
+            trained.kind,
+            home.name,
+            trained.dimension,
+            trained.content_hash,
+            home,
+            base=trained.model,
+            revision=trained.code_version,
+            config=trained.options,
+            metrics=trained.metrics,
+            snapshot_hash=trained.snapshot_hash,
+        )
+        model_id = register_model(settings, facts)
+        fill(connection, model_id)
+        make_current(settings, model_id)
+        _forget_older(connection, trained.kind, model_id, home.name, embedded)
+    return TakenUp(model_id, home.name, home)
+
+
+def _forget_older(
+    connection: psycopg.Connection, kind: Kind, model_id: int, name: str, embedded: Sequence[EmbeddedTable]
+) -> None:
+    older = connection.execute(
+        "DELETE FROM model WHERE kind = %s AND name = %s AND id <> %s RETURNING id", (kind, name, model_id)
+    ).fetchall()
+    for (old,) in older:
+        for table in embedded:
+            drop_vector_index(connection, table, old)
+    connection.commit()
