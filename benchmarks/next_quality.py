@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from recsys.evaluation.next_learned import network_method
-from recsys.evaluation.next_methods import METHODS, chosen_methods, measure
+from recsys.evaluation.next_methods import DEFAULT_METHODS, METHODS, chosen_methods, measure
 from recsys.evaluation.next_runs import part_of
 from recsys.evaluation.next_song import NextSongOptions
 from recsys.evaluation.next_tables import next_tables
@@ -28,7 +28,7 @@ from recsys.tracklists.running_order import load_running_order
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", help="snapshots")
-    parser.add_argument("--methods", nargs="*", choices=tuple(METHODS), default=tuple(METHODS))
+    parser.add_argument("--methods", nargs="*", choices=tuple(METHODS), default=DEFAULT_METHODS)
     parser.add_argument("--networks", type=Path, nargs="*", default=[], help="trained on the one snapshot, too")
     for name in ("tracklists", "positions", "context", "least_plays", "days", "renew", "seed"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(NextSongOptions, name))

@@ -10,7 +10,7 @@ from . import output
 if TYPE_CHECKING:
     from recsys.evaluation.next_song import NextSongResult
 
-METHODS = ("popularity", "dj-popularity", "ar", "sr", "sknn", "vsknn")
+METHODS = ("popularity", "dj-popularity", "ar", "sr", "sknn", "vsknn", "next")
 """Those of `recsys.evaluation.next_methods`, named here so that `--help` imports nothing heavy."""
 
 
@@ -44,7 +44,6 @@ def evaluate(
     from recsys.config import load_settings
     from recsys.evaluation.graph_runs import check_storable
     from recsys.evaluation.next_learned import network_method
-    from recsys.evaluation.next_methods import METHODS as ALL_METHODS
     from recsys.evaluation.next_methods import chosen_methods, measure
     from recsys.evaluation.next_runs import store_next_results
     from recsys.evaluation.next_song import NextSongOptions
@@ -52,7 +51,7 @@ def evaluate(
     from recsys.tracklists.later import load_later
     from recsys.tracklists.running_order import load_running_order
 
-    chosen = chosen_methods(methods or ALL_METHODS)
+    chosen = chosen_methods(methods or METHODS)
     settings = load_settings()
     snapshot, graph_facts = load_graph_snapshot(folder)
     _, facts = load_later(folder, graph_facts.content_hash)

@@ -12,6 +12,9 @@ from . import output
 RECOMMENDER_FILE = "recommender.json"
 """A folder that holds it is a tracklist recommender's; its name is known here so that numpy need not be imported."""
 
+NEXT_FILE = "next.json"
+"""Likewise of a recommender of next songs."""
+
 GRAPH_FILE = "graph.json"
 """Likewise of graphs that are still to be trained on."""
 
@@ -34,6 +37,9 @@ def import_(
 
     if (folder / RECOMMENDER_FILE).exists():
         _import_recommender(folder, name, as_json=as_json)
+        return
+    if (folder / NEXT_FILE).exists():
+        _import_next(folder, name, as_json=as_json)
         return
     if (folder / GRAPH_FILE).exists():
         raise RecsysError(f"{folder} holds graphs: train on them with `recsys tracklists train --snapshot {folder}`")
@@ -69,6 +75,25 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
     if summary.before:
         output.note(f"answers are as of {summary.before} from now on: import another model to go back")
     output.note('next: recsys recommend --dj NAME, or recsys recommend --like "Artist - Title"')
+
+
+def _import_next(folder: Path, name: str | None, *, as_json: bool) -> None:
+    from recsys.config import load_settings
+    from recsys.sequences.imported_next import import_next_recommender
+
+    with output.steps("model") as show:
+        summary = import_next_recommender(load_settings(), folder, name=name, progress=show)
+    if as_json:
+        output.print_json([summary])
+        return
+    rows = [
+        ("model", f"{summary.name} (model {summary.model_id}), next songs"),
+        ("answers from", f"tracklists before {summary.before}" if summary.before else "all tracklists"),
+        ("tracklists", output.number(summary.tracklists)),
+        ("songs", output.number(summary.songs)),
+    ]
+    output.print_table(output.table(("imported", "left"), ("", "left")), rows)
+    output.note("next: recsys tracklists next --prefixes FILE.jsonl")
 
 
 @app.command("list")

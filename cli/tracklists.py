@@ -1,20 +1,11 @@
 """`recsys tracklists`: what tracklists say of songs, artists and DJs."""
 
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 import typer
 
-from . import output
-
-
-class Model(StrEnum):
-    """Recommenders that can be trained."""
-
-    BLEND = "blend"
-    TL_MGCCF = "tl-mgccf"
-
+from . import next_song, output, train_tracklists
 
 app = typer.Typer(no_args_is_help=True, help="Songs, artists and DJs that go together in tracklists.")
 
@@ -79,34 +70,5 @@ def prepare(
     output.note(f"written: {summary.folder}, {summary.content_hash[:12]}")
 
 
-@app.command()
-def train(
-    snapshot: Path = typer.Option(..., metavar="DIR", help="What `recsys tracklists prepare` wrote."),
-    out: Path = typer.Option(
-        ..., "--output", "-o", metavar="DIR", help="Where to write the recommender; an older one is replaced."
-    ),
-    model: Model = typer.Option(
-        Model.BLEND, metavar="NAME", help="blend, the better one; or tl-mgccf, the published graph network."
-    ),
-    epochs: int = typer.Option(600, min=1, metavar="COUNT", help="Of tl-mgccf, 20 steps each."),
-    seed: int = typer.Option(0, min=0, help="The same seed makes the same recommender."),
-    as_json: bool = output.JSON,
-) -> None:
-    """Train a recommender of songs for DJs and listeners; needs no database.
-
-    `recsys model import` takes it up. tl-mgccf wants a GPU, or patience; interrupted, the same command goes on.
-    """
-    from recsys.config import load_settings
-    from recsys.tracklists.graph_snapshot import load_graph_snapshot
-    from recsys.tracklists.recommender import train_recommender, training_options
-
-    graph, facts = load_graph_snapshot(snapshot)
-    options = training_options(model.value, seed=seed, epochs=epochs, device=load_settings().device)
-    with output.resumable(model is Model.TL_MGCCF), output.steps("recommender") as show:
-        trained = train_recommender(graph, facts, out, options, progress=show)
-    if as_json:
-        output.print_json([trained])
-        return
-    rows = [(name.replace("_", " "), f"{value:.4f}") for name, value in trained.metrics.items()]
-    output.print_table(output.table((trained.model, "left"), ("", "right")), rows)
-    output.note(f"written: {out}; next: recsys model import {out}")
+app.command("train")(train_tracklists.train)
+app.command("next")(next_song.next_)

@@ -10,7 +10,7 @@ from recsys.config import Settings
 from recsys.database import session_scope
 from recsys.database.tables import Model
 
-Kind = Literal["title-encoder", "title-recommender", "tracklist-recommender", "tracklist-model"]
+Kind = Literal["title-encoder", "title-recommender", "tracklist-recommender", "tracklist-model", "next-song"]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Networks that were trained on a snapshot, as methods that foretell the next song."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -7,8 +8,12 @@ import numpy as np
 
 from recsys.evaluation.graph import first_songs
 from recsys.evaluation.graph_learned import check_snapshot
-from recsys.evaluation.next_methods import Fit
-from recsys.evaluation.next_song import NextSongOptions, Ranked
+from recsys.evaluation.next_baselines import Past
+from recsys.evaluation.next_song import NextSongMethod, NextSongOptions, Ranked
+from recsys.sequences.next_channels import CHANNELS
+from recsys.sequences.next_song import NextOptions, NextRecommender, NextSong
+from recsys.sequences.next_training import train_next_song
+from recsys.sequences.played import Played, counts_of
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.reading import rows_of
 from recsys.tracklists.running_order import UNKNOWN, RunningOrder, Sets
@@ -26,6 +31,27 @@ class Network(Protocol):
 
     def next_scores(self, hidden: Floats) -> Floats:
         """Log probabilities of the next song, (n, songs)."""
+
+
+SILENCEABLE = tuple(name for name in CHANNELS if name != "network")
+"""Channels that the forest can be grown without, to see what each is worth."""
+
+
+class GrownOnce:
+    """`next`, the forest over all channels: grown from the first past that it is shown, and told of later ones."""
+
+    def __init__(self, without: tuple[str, ...] = ()) -> None:
+        """Leave channels out."""
+        self._options = NextOptions(without=without)
+        self._grown: NextSong | None = None
+
+    def __call__(self, order: RunningOrder, _past: Past) -> NextRecommender:
+        """The method for a past."""
+        djs = 1 + max(int(part.djs.max(initial=UNKNOWN)) for part in (order.past, order.later))
+        counts = counts_of(order, djs)
+        if self._grown is None:
+            self._grown = train_next_song(order.past, order.song_artists, counts, self._options)
+        return NextRecommender(self._grown, Played(order.past, order.song_artists, counts))
 
 
 class NetworkMethod:
@@ -66,7 +92,9 @@ class NetworkMethod:
         return named, ranked
 
 
-def network_method(folder: Path, snapshot: GraphSnapshot, snapshot_hash: str) -> Fit:
+def network_method(
+    folder: Path, snapshot: GraphSnapshot, snapshot_hash: str
+) -> Callable[[RunningOrder, Past], NextSongMethod]:
     """The network in a folder as a method, which needs no fitting.
 
     Raises:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from recsys.errors import NotReadyError, UnknownNameError
 from recsys.evaluation.next_baselines import (
@@ -14,6 +15,7 @@ from recsys.evaluation.next_baselines import (
     SequentialRules,
     WeightedNearestTracklists,
 )
+from recsys.evaluation.next_learned import SILENCEABLE, GrownOnce
 from recsys.evaluation.next_song import (
     NextSongMethod,
     NextSongOptions,
@@ -30,18 +32,27 @@ from recsys.tracklists.running_order import UNKNOWN, RunningOrder
 
 Fit = Callable[[RunningOrder, Past], NextSongMethod]
 
-METHODS: Mapping[str, Fit] = {
-    "popularity": lambda _, past: Popularity(past),
-    "dj-popularity": DjPopularity,
-    "ar": lambda _, past: AssociationRules(past),
-    "sr": SequentialRules,
-    "sknn": lambda _, past: NearestTracklists(past),
-    "vsknn": lambda _, past: WeightedNearestTracklists(past),
+
+def _as_it_is(fit: Fit) -> Callable[[], Fit]:
+    return lambda: fit
+
+
+METHODS: Mapping[str, Callable[[], Fit]] = {
+    "popularity": _as_it_is(lambda _, past: Popularity(past)),
+    "dj-popularity": _as_it_is(DjPopularity),
+    "ar": _as_it_is(lambda _, past: AssociationRules(past)),
+    "sr": _as_it_is(SequentialRules),
+    "sknn": _as_it_is(lambda _, past: NearestTracklists(past)),
+    "vsknn": _as_it_is(lambda _, past: WeightedNearestTracklists(past)),
+    "next": GrownOnce,
+    **{f"no-{channel}": partial(GrownOnce, (channel,)) for channel in SILENCEABLE},
 }
-"""Made from the past's tracklists when they are asked for."""
+"""How each is made from the past's tracklists, anew for a run; `no-` is `next` without a channel."""
+
+DEFAULT_METHODS = tuple(name for name in METHODS if not name.startswith("no-"))
 
 
-def chosen_methods(names: Iterable[str] = METHODS) -> dict[str, Fit]:
+def chosen_methods(names: Iterable[str] = DEFAULT_METHODS) -> dict[str, Fit]:
     """What is measured, by the name that it has in tables.
 
     Raises:
@@ -50,7 +61,7 @@ def chosen_methods(names: Iterable[str] = METHODS) -> dict[str, Fit]:
     wanted = list(dict.fromkeys(names))
     if unknown := [name for name in wanted if name not in METHODS]:
         raise UnknownNameError(f"there is no method {unknown[0]}, but {', '.join(METHODS)}")
-    return {name: METHODS[name] for name in wanted}
+    return {name: METHODS[name]() for name in wanted}
 
 
 def measure(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recsys.tracklists.recommender import Trained
     from recsys.tracklists.stored_arrays import Floats, Integers
 
-TracklistKind = Literal["tracklist-recommender", "tracklist-model"]
+TracklistKind = Literal["tracklist-recommender", "tracklist-model", "next-song"]
 
 MODEL = """
 SELECT m.id FROM model AS m WHERE m.kind = %s AND m.name = %s

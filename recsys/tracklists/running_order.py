@@ -105,20 +105,43 @@ def programme_of(title: str) -> str:
 _SETS = tuple(part.name for part in fields(Sets))
 
 
-def _arrays(order: RunningOrder, part: str) -> dict[str, npt.NDArray[Any]]:
-    held: Sets = getattr(order, part)
-    return {f"{part}.{name}": getattr(held, name).astype(np.int32) for name in _SETS}
-
-
-def write_running_order(order: RunningOrder, folder: Path, graph_hash: str) -> None:
-    """Write the order into a snapshot's folder, beside the graph of this hash."""
+def order_arrays(order: RunningOrder) -> dict[str, npt.NDArray[Any]]:
+    """An order as arrays by name, for a file."""
     arrays: dict[str, npt.NDArray[Any]] = {
         "songs": order.songs.astype(np.int64),
         "song_artists": order.song_artists.astype(np.int32),
         "artists": order.artists.astype(np.int64),
         "programmes": np.frombuffer("\n".join(order.programmes).encode(), dtype=np.uint8),
     }
-    arrays |= _arrays(order, "past") | _arrays(order, "later")
+    for part in ("past", "later"):
+        held: Sets = getattr(order, part)
+        arrays |= {f"{part}.{name}": getattr(held, name).astype(np.int32) for name in _SETS}
+    return arrays
+
+
+def order_of(arrays: Arrays) -> RunningOrder:
+    """The order that `order_arrays` took apart.
+
+    Raises:
+        KeyError: an array is missing.
+    """
+    text = arrays["programmes"].tobytes().decode()
+    past, later = (
+        Sets(**{name: arrays[f"{part}.{name}"].astype(np.int64) for name in _SETS}) for part in ("past", "later")
+    )
+    return RunningOrder(
+        songs=arrays["songs"],
+        song_artists=arrays["song_artists"].astype(np.int64),
+        artists=arrays["artists"],
+        programmes=tuple(text.split("\n")) if text else (),
+        past=past,
+        later=later,
+    )
+
+
+def write_running_order(order: RunningOrder, folder: Path, graph_hash: str) -> None:
+    """Write the order into a snapshot's folder, beside the graph of this hash."""
+    arrays = order_arrays(order)
     write_arrays(folder / ORDER_FILE, arrays)
     manifest = {"layout": LAYOUT.number, "graph_hash": graph_hash, "content_hash": hash_of(arrays)}
     (folder / LAYOUT.manifest_file).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
@@ -133,15 +156,7 @@ def load_running_order(folder: Path, graph_hash: str) -> RunningOrder:
     manifest = LAYOUT.read_manifest(folder)
     try:
         arrays = read_arrays(folder / ORDER_FILE)
-        text = arrays["programmes"].tobytes().decode()
-        order = RunningOrder(
-            songs=arrays["songs"],
-            song_artists=arrays["song_artists"].astype(np.int64),
-            artists=arrays["artists"],
-            programmes=tuple(text.split("\n")) if text else (),
-            past=_sets(arrays, "past"),
-            later=_sets(arrays, "later"),
-        )
+        order = order_of(arrays)
     except Exception as error:
         # As in `load_graph_snapshot`: each library has its own errors for a damaged archive.
         raise LAYOUT.damaged(folder, error) from None
@@ -150,7 +165,3 @@ def load_running_order(folder: Path, graph_hash: str) -> RunningOrder:
     if manifest["graph_hash"] != graph_hash:
         raise LAYOUT.damaged(folder, "it belongs to another snapshot")
     return order
-
-
-def _sets(arrays: Arrays, part: str) -> Sets:
-    return Sets(**{name: arrays[f"{part}.{name}"].astype(np.int64) for name in _SETS})

@@ -12,8 +12,11 @@ BEGIN
         'there is no tracklist recommender yet: run `recsys tracklists prepare`, `recsys tracklists train` and'
         ' `recsys model import`'
       WHEN 'tracklist-model' THEN
-        'there is no tracklist model yet: run `recsys tracklists prepare`, `recsys tracklists sequence` and'
+        'there is no tracklist model yet: run `recsys tracklists prepare`, `recsys tracklists train --model tl-lstm` and'
         ' `recsys model import`'
+      WHEN 'next-song' THEN
+        'there is no recommender of next songs yet: run `recsys tracklists prepare`, `recsys tracklists train'
+        ' --model next` and `recsys model import`'
       ELSE 'nothing is embedded yet: run `recsys titles embed`' END USING ERRCODE = 'RS001';
   END IF;
   RETURN found;

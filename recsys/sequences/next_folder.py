@@ -1,0 +1,120 @@
+"""Trained recommenders of next songs, as folders that need no database."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys import __version__
+from recsys.folders import Layout, check_replaceable, replaced_folder
+from recsys.progress import Progress, silent
+from recsys.sequences.next_channels import FEATURES
+from recsys.sequences.next_song import NextOptions, NextRecommender, NextSong
+from recsys.sequences.next_training import train_next_song
+from recsys.sequences.played import Played, counts_of
+from recsys.tracklists.forests import Forest, check_forest
+from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot
+from recsys.tracklists.running_order import RunningOrder, order_arrays, order_of
+from recsys.tracklists.stored_arrays import Integers, hash_of, read_arrays, write_arrays
+
+MANIFEST_FILE = "next.json"
+ARRAYS_FILE = "next.npz"
+FILES = (MANIFEST_FILE, ARRAYS_FILE)
+LAYOUT = Layout("recommender of next songs", "recsys tracklists train --model next --output", MANIFEST_FILE, 1)
+
+
+@dataclass(frozen=True)
+class NextFacts:
+    """What a recommender of next songs is, as its manifest says."""
+
+    options: dict[str, Any]
+    metrics: dict[str, float]
+    snapshot_hash: str
+    names_hash: str
+    """Of the songs and DJs of the database that the snapshot was read from, of those of its graph."""
+    before: str | None
+    """The snapshot's; tracklists of this date and later were not seen."""
+    content_hash: str = ""
+    code_version: str = __version__
+
+
+@dataclass(frozen=True)
+class TrainedNext:
+    """A recommender of next songs that was read from its folder."""
+
+    facts: NextFacts
+    graph_songs: Integers
+    """Ids of the snapshot's songs, of which the names' hash is."""
+    djs: Integers
+    """Ids in the database, by row."""
+    order: RunningOrder
+    """Songs, artists and programmes by their rows, and the tracklists that it answers from."""
+    recommender: NextRecommender
+
+
+def train_next_recommender(
+    snapshot: GraphSnapshot,
+    order: RunningOrder,
+    facts: GraphFacts,
+    folder: Path,
+    options: NextOptions | None = None,
+    *,
+    progress: Progress = silent,
+) -> NextFacts:
+    """Train on a snapshot and write what `load_next_recommender` reads into a folder, which is there once it is whole.
+
+    Raises:
+        SourceError: the folder holds something else, or cannot be written.
+        NotReadyError: there are too few tracklists to learn from.
+    """
+    check_replaceable(folder, MANIFEST_FILE)
+    options = options or NextOptions()
+    counts = counts_of(order, len(snapshot.djs))
+    grown = train_next_song(order.past, order.song_artists, counts, options, progress=progress)
+    progress("writing", 0, 0)
+    known = replace(order, later=order.later.at(np.arange(0)))
+    arrays = order_arrays(known) | {
+        "graph_songs": snapshot.songs.astype(np.int64),
+        "djs": snapshot.djs.astype(np.int64),
+        "forest": np.frombuffer(grown.forest.onnx, dtype=np.uint8),
+    }
+    trained = NextFacts(
+        options=asdict(options),
+        metrics=grown.metrics,
+        snapshot_hash=facts.content_hash,
+        names_hash=facts.names_hash,
+        before=facts.before,
+        content_hash=hash_of(arrays),
+    )
+    with replaced_folder(folder, MANIFEST_FILE) as draft:
+        write_arrays(draft / ARRAYS_FILE, arrays)
+        manifest = {"layout": LAYOUT.number} | asdict(trained)
+        (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    return trained
+
+
+def load_next_recommender(folder: Path) -> TrainedNext:
+    """The recommender in a folder, checked against the hash of its content.
+
+    Raises:
+        SourceError: the folder holds none, one of another layout, or a damaged one.
+    """
+    manifest = LAYOUT.read_manifest(folder)
+    del manifest["layout"]
+    try:
+        facts = NextFacts(**manifest)
+        arrays = read_arrays(folder / ARRAYS_FILE)
+        if hash_of(arrays) != facts.content_hash:
+            raise ValueError("its content is not what its manifest says")
+        options = NextOptions(**facts.options | {"without": tuple(facts.options["without"])})
+        forest = Forest(arrays["forest"].tobytes())
+        check_forest(forest, len(FEATURES))
+        order = order_of(arrays)
+        played = Played(order.past, order.song_artists, counts_of(order, len(arrays["djs"])))
+    except Exception as error:
+        # zipfile, zlib, numpy, scipy and onnxruntime each have their own errors for what is damaged.
+        raise LAYOUT.damaged(folder, error) from None
+    recommender = NextRecommender(NextSong(options, forest, facts.metrics), played)
+    return TrainedNext(facts, arrays["graph_songs"], arrays["djs"], order, recommender)
