@@ -34,7 +34,7 @@ class NextOptions(ForestOptions):
     span_share: float = 0.01
     """Tracklists of a span, of all that have a date."""
     span_lists: int = 200
-    """Tracklists of a span, at least."""
+    """Tracklists of a span, at least, as long as half of all are left before the first one."""
     scattered: int = 400
     """Also foretold: so many tracklists of any time, from all others."""
     positions: int = 2500

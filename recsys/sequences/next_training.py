@@ -35,7 +35,9 @@ def spans(days: Integers, options: NextOptions, random: np.random.Generator) -> 
     """Tracklists that are known, and those that are foretold from them: the last ones by date, and some of any time."""
     dated = np.flatnonzero(days != NO_DATE)
     ordered = dated[np.argsort(days[dated], kind="stable")]
-    size = max(options.span_lists, round(options.span_share * len(ordered)))
+    size = max(
+        round(options.span_share * len(ordered)), min(options.span_lists, len(ordered) // (2 * options.spans)), 1
+    )
     for back in range(options.spans):
         last = len(ordered) - back * size
         if last - size < size:
