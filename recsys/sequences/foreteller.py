@@ -20,9 +20,10 @@ class Foreteller:
         self.levels = len(frozen.features)
 
     @torch.inference_mode()
-    def read(self, inputs: Tensor, djs: Tensor) -> Tensor:
-        """States (n, steps, width) after each of the inputs (n, steps), of the latest quarter."""
-        return self.predictor.read(self.frozen.inputs[inputs], djs, self._latest(djs))
+    def read(self, inputs: Tensor, djs: Tensor, quarters: Tensor | None = None) -> Tensor:
+        """States (n, steps, width) after each of the inputs (n, steps), by default of the latest quarter."""
+        quarters = self._latest(djs) if quarters is None else quarters
+        return self.predictor.read(self.frozen.inputs[inputs], djs, quarters)
 
     @torch.inference_mode()
     def step(self, state: EncoderState | None, inputs: Tensor, djs: Tensor) -> EncoderState:
@@ -48,10 +49,13 @@ class Foreteller:
         return self.predictor.mixed(hidden, level, features, teacher) @ features[level].T
 
     @torch.inference_mode()
-    def song_logits(self, hidden: Tensor, teacher: Tensor | None) -> Tensor:
-        """(n, songs), given clusters (n,) of the lowest level, where there are any."""
+    def song_logits(self, hidden: Tensor, teacher: Tensor | None, songs: Tensor | None = None) -> Tensor:
+        """(n, songs), given clusters (n,) of the lowest level, where there are any; of all songs or of some rows."""
         z = self.predictor.mixed(hidden, SONGS, self.frozen.features, teacher) if self.levels else hidden
-        return torch.addmm(self.frozen.bias, z, self.frozen.kernel.T)
+        kernel, bias = self.frozen.kernel, self.frozen.bias
+        if songs is not None:
+            kernel, bias = kernel[songs], bias[songs]
+        return torch.addmm(bias, z, kernel.T)
 
     @torch.inference_mode()
     def next_scores(self, hidden: Tensor, beam: int) -> Tensor:

@@ -127,9 +127,9 @@ class SequenceModel:
         """(n, k_level) of states (n, width), given clusters (n,) of the level above; the top level has none."""
         return self._numpy(self._foreteller.cluster_logits(_tensor(hidden), level, _optional(teacher)))
 
-    def song_logits(self, hidden: Floats, teacher: Integers | None = None) -> Floats:
-        """(n, songs) of states (n, width), given clusters (n,) of level 0, where there are any."""
-        return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher)))
+    def song_logits(self, hidden: Floats, teacher: Integers | None = None, songs: Integers | None = None) -> Floats:
+        """(n, songs) of states (n, width), given clusters (n,) of level 0, where there are any; of all or some rows."""
+        return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher), _optional(songs)))
 
     def next_scores(self, hidden: Floats, beam: int = BEAM) -> Floats:
         """Log probabilities (n, songs) of the next song, which nobody helped with: summed over clusters.
@@ -304,5 +304,5 @@ def _tensor(values: Any) -> Tensor:
     return tensor
 
 
-def _optional(teacher: Integers | None) -> Tensor | None:
-    return None if teacher is None else _tensor(teacher)
+def _optional(rows: Integers | None) -> Tensor | None:
+    return None if rows is None else _tensor(rows)

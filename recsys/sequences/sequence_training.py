@@ -108,7 +108,7 @@ class Trainer:
             raise SettingsError(f"{self.processes} processes cannot share batches of {self.batch_size} sub-lists")
         self._training = _on_device(data.training, device)
         self._validation = Validation(data.validation, device)
-        self._data = hierarchy_data(data.snapshot, data.features, device)
+        self.graphs = hierarchy_data(data.snapshot, data.features, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
             kind = HierarchyModule if options.head == "hierarchy" else SoftmaxModule
@@ -167,7 +167,7 @@ class Trainer:
     def step(self, rows: Tensor, total: Tensor) -> None:
         """One step on sub-lists (b,), of a batch of this weight."""
         batch = Batch(*(part[rows] for part in self._training))
-        losses = self.module(batch, self._data, total, 1 / self.processes)
+        losses = self.module(batch, self.graphs, total, 1 / self.processes)
         self._gradients.zero_()
         losses.total.backward()
         if self.processes > 1:
@@ -178,7 +178,7 @@ class Trainer:
 
     def foreteller(self) -> Foreteller:
         """What the network foretells as it is now."""
-        return Foreteller(self.module.predictor, self.module.frozen(self._data))
+        return Foreteller(self.module.predictor, self.module.frozen(self.graphs))
 
     def weights(self) -> State:
         """A copy of the weights, by name."""

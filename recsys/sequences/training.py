@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--head", choices=("hierarchy", "softmax"), default=DEFAULT.head)
     parser.add_argument("--djs", action="store_true", help="tell the network the DJ")
     parser.add_argument("--quarters", action="store_true", help="tell it the time")
+    parser.add_argument("--half-life", type=float, default=DEFAULT.half_life, help="of a tracklist's weight, in years")
     parser.add_argument("--features", action="store_true", help="give a softmax' songs features of the graph, too")
     parser.add_argument("--epochs", type=int, default=DEFAULT.epochs)
     parser.add_argument("--batch-size", type=int, default=DEFAULT.batch_size)
