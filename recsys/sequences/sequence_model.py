@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from recsys.folders import Layout, check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
 from recsys.sequences.encoders import EncoderState
 from recsys.sequences.foreteller import Foreteller
-from recsys.sequences.hierarchy import song_assignments
 from recsys.sequences.sequence_data import SequenceData, sequence_data
 from recsys.sequences.sequence_module import Frozen, Predictor, Sizes
 from recsys.sequences.sequence_options import SequenceOptions
@@ -35,7 +35,7 @@ FILES = (MANIFEST_FILE, ARRAYS_FILE)
 BEAM = 16
 
 LEAST_ASSIGNMENT = 1e-3
-"""Of a song to a cluster of the lowest level; smaller ones are not kept, and the others scaled up to sum 1."""
+"""Of a song to a cluster; smaller ones are not kept, and the others scaled up to sum 1."""
 
 _HALVED = ("frozen.inputs", "frozen.kernel")
 """What is stored in 16 bits: it has a row for each song, and ranks are the same to one in a thousand."""
@@ -75,9 +75,15 @@ class SequenceState:
 class SequenceModel:
     """What a network says of sequences. Songs and DJs are rows; `UNKNOWN` is a DJ whom nobody knows."""
 
-    def __init__(self, foreteller: Foreteller, fillers: Integers) -> None:
-        """Answer with a network; `fillers` is the song or token that stands for others by DJ, and last without one."""
-        self._foreteller, self._fillers = foreteller, fillers
+    def __init__(self, foreteller: Foreteller, fillers: Integers, assigned: Sequence[Matrix]) -> None:
+        """Answer with a network.
+
+        Args:
+            foreteller: the network, on a CPU.
+            fillers: the song or token that stands for others by DJ, and last without one.
+            assigned: soft assignments of songs to clusters, of those to the ones above, and so on.
+        """
+        self._foreteller, self._fillers, self._assigned = foreteller, fillers, assigned
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -89,10 +95,12 @@ class SequenceModel:
         """How many there are."""
         return len(self._foreteller.frozen.kernel)
 
-    def assignments(self, level: int) -> Floats:
-        """C_hat, the soft assignment of songs to the clusters of a level, (songs, k); rows have sum 1."""
-        assigned: Floats = song_assignments(self._foreteller.frozen.assignments, level).numpy()
-        return assigned
+    def assignments(self, level: int) -> Matrix:
+        """C_hat, the soft assignment of songs to the clusters of a level, (songs, k), sparse; rows have sum 1."""
+        above = self._assigned[level]
+        for assigned in reversed(self._assigned[:level]):
+            above = assigned @ above
+        return _thinned(above) if level else above
 
     def read(self, songs: Integers, djs: Integers) -> Floats:
         """States (n, width) after songs (n, at most 15).
@@ -236,11 +244,12 @@ def load_sequence_model(folder: Path) -> TrainedSequence:
         predictor = Predictor(Sizes(**facts.sizes), frozen.inputs.shape[1], widths, options)
         told = {name: torch.from_numpy(arrays[name]) for name in arrays if name.startswith("predictor.")}
         predictor.load_state_dict({name.removeprefix("predictor."): values for name, values in told.items()})
+        assigned = _assigned_of(arrays, len(widths))
         songs, djs, fillers = arrays["songs"], arrays["djs"], arrays["fillers"]
     except Exception as error:
         # safetensors, torch and scipy each have their own errors for what is damaged.
         raise LAYOUT.damaged(folder, error) from None
-    return TrainedSequence(facts, songs, djs, SequenceModel(Foreteller(predictor, frozen), fillers))
+    return TrainedSequence(facts, songs, djs, SequenceModel(Foreteller(predictor, frozen), fillers, assigned))
 
 
 def _write(folder: Path, facts: SequenceFacts, arrays: Arrays) -> None:
@@ -261,10 +270,10 @@ def _arrays(foreteller: Foreteller, data: SequenceData) -> dict[str, Any]:
     for level, (assignment, features) in enumerate(zip(frozen.assignments, frozen.features, strict=True)):
         named[f"features.{level}"] = features
         if level:
-            named[f"assignments.{level}"] = assignment
+            arrays[f"assignments.{level}"] = assignment.cpu().numpy()
         else:
             named["kernel"] = frozen.kernel
-            arrays |= matrix_arrays("frozen.assignments.0", _thinned(assignment.cpu().numpy()))
+            arrays |= matrix_arrays("assignments.0", _thinned(assignment.cpu().numpy()))
     arrays |= {f"frozen.{name}": values.cpu().numpy() for name, values in named.items()}
     return {name: _stored(name, values) for name, values in arrays.items()}
 
@@ -288,10 +297,14 @@ def _frozen_of(arrays: Arrays) -> Frozen:
     levels = sum(name.startswith("frozen.features.") for name in arrays)
     if not levels:
         return Frozen(inputs, inputs[: len(bias)], bias, [], [])
-    assigned = [torch.from_numpy(matrix_of(arrays, "frozen.assignments.0").toarray())]
-    assigned += [wide[f"frozen.assignments.{level}"] for level in range(1, levels)]
     features = [wide[f"frozen.features.{level}"] for level in range(levels)]
-    return Frozen(inputs, wide["frozen.kernel"], bias, assigned, features)
+    return Frozen(inputs, wide["frozen.kernel"], bias, [], features)
+
+
+def _assigned_of(arrays: Arrays, levels: int) -> list[Matrix]:
+    if not levels:
+        return []
+    return [matrix_of(arrays, "assignments.0"), *(arrays[f"assignments.{level}"] for level in range(1, levels))]
 
 
 def _options_of(stored: dict[str, Any]) -> SequenceOptions:

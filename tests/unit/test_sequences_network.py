@@ -1,5 +1,8 @@
 """Sequence networks on a toy world: what they learn, that they go on where they were, and what they answer."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,7 +177,7 @@ def test_assignments_of_all_levels_have_sum_one(hierarchical: SequenceModel) -> 
     for level, count in enumerate(hierarchical.sizes):
         assigned = hierarchical.assignments(level)
         assert assigned.shape == (40, count)
-        np.testing.assert_allclose(assigned.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(np.asarray(assigned.sum(axis=1)), 1, atol=1e-5)
 
 
 def test_some_songs_have_the_logits_that_they_have_among_all(hierarchical: SequenceModel) -> None:
@@ -212,3 +215,16 @@ def test_a_recommender_that_is_none_is_refused(folder: Path, capsys: pytest.Capt
     asked = ["--snapshot", str(folder), "--output", str(folder.with_name("no")), "--recommender", str(folder)]
     assert main(asked) == 1
     assert "holds no tracklist recommender" in capsys.readouterr().err
+
+
+def test_two_processes_train_as_one_does(folder: Path) -> None:
+    asked = ["--snapshot", str(folder), "--encoder", "transformer", "--head", "softmax", "--dropout", "0"]
+    asked += ["--epochs", "2", "--batch-size", "16", "--width", "16", "--layers", "1", "--device", "cpu"]
+    alone, together = folder.with_name("alone"), folder.with_name("together")
+    assert main([*asked, "--output", str(alone)]) == 0
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "recsys.sequences.training", *asked, "--output", str(together)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[2], env=environment)
+    hidden = [load_sequence_model(output).model.begin(np.array([0])).hidden for output in (alone, together)]
+    np.testing.assert_allclose(hidden[0], hidden[1], atol=1e-3)
