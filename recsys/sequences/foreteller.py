@@ -11,6 +11,9 @@ SONGS = -1
 
 _LOGITS_AT_ONCE = 2**26
 
+_LEAST_CHANCE = 1e-38
+"""So that no logarithm is of 0."""
+
 
 class Foreteller:
     """Tensors in and out, on the network's device, without a gradient."""
@@ -68,15 +71,14 @@ class Foreteller:
         if not self.levels:
             return torch.log_softmax(self.song_logits(hidden, None), dim=1)
         chosen, chances = self._clusters(hidden, beam)  # (n, kept)
-        kept = chosen.shape[1]
         rows = max(1, _LOGITS_AT_ONCE // len(self.frozen.kernel))
-        scores = torch.full((len(hidden), len(self.frozen.kernel)), -torch.inf, device=hidden.device)
-        for place in range(kept):
-            for first in range(0, len(hidden), rows):
-                part = slice(first, first + rows)
-                own = torch.log_softmax(self.song_logits(hidden[part], chosen[part, place]), dim=1)
-                scores[part] = torch.logaddexp(scores[part], own + chances[part, place, None])
-        return scores
+        summed = torch.zeros((len(hidden), len(self.frozen.kernel)), device=hidden.device)
+        for first in range(0, len(hidden), rows):
+            part = slice(first, first + rows)
+            for place in range(chosen.shape[1]):
+                own = torch.softmax(self.song_logits(hidden[part], chosen[part, place]), dim=1)
+                summed[part].addcmul_(own, chances[part, place, None].exp())
+        return summed.clamp_(min=_LEAST_CHANCE).log_()
 
     def _clusters(self, hidden: Tensor, beam: int) -> tuple[Tensor, Tensor]:
         """Clusters of the lowest level that a beam keeps and the logs of their probabilities, each (n, kept)."""
