@@ -18,6 +18,8 @@ from tests.toy_sequences import toy_world
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
 
 def random_graph(nodes: int) -> sparse.csr_matrix:
     graph = sparse.random(nodes, nodes, 0.3, random_state=0)
@@ -146,3 +148,23 @@ def test_the_published_sizes_are_kept_for_the_published_vocabulary_and_scale_wit
     assert options.minimum_sizes(62_428) == pytest.approx((36, 120, 960))
     assert options.cluster_counts(3_121) == (120, 38, 5)
     assert options.minimum_sizes(15_607)[0] == pytest.approx(18)
+
+
+@needs_cuda
+def test_the_gpus_losses_and_gradients_are_those_of_the_cpu_up_to_bfloat16() -> None:
+    graph, random = random_graph(203), torch.Generator().manual_seed(0)
+    degrees = torch.from_numpy(np.asarray(graph.sum(axis=1), dtype=np.float32).ravel())
+    given = [torch.randn(*shape, generator=random) for shape in ((203, 8), (8, 30), (30,), (90, 8), (203, 8), (203,))]
+    made: list[list[Tensor]] = []
+    for device in ("cpu", "cuda"):
+        rows = sparse_rows(graph, device)
+        features, kernel, bias, read, songs, shift = (part.clone().to(device).requires_grad_() for part in given)
+        clusters = song_clusters(features, kernel, bias, SparseMatrix(rows, rows), degrees.to(device))
+        targets, weights = torch.arange(90, device=device), torch.linspace(0, 1, 90, device=device)
+        loss = song_loss(read, songs, shift, targets, weights)
+        told = [clusters.pooled.square().sum(), clusters.members.square().sum(), clusters.sizes.square().sum(), loss]
+        torch.stack(told).sum().backward()
+        slopes = [part.grad for part in (features, kernel, bias, read, songs, shift)]
+        made.append([part.detach().cpu() for part in (*told, *slopes) if part is not None])
+    for mine, theirs in zip(*made, strict=True):
+        assert float((mine - theirs).norm() / mine.norm()) < 0.02
