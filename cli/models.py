@@ -62,6 +62,8 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
 
     with output.steps("model") as show:
         summary = import_recommender(load_settings(), folder, name=name, progress=show)
+    if summary.already_there:
+        output.note(f"already there, and the one that answers now: {summary.name} (model {summary.model_id})")
     if as_json:
         output.print_json([summary])
         return
