@@ -1,13 +1,17 @@
 """`recsys model`: trained encoders and recommenders that are brought home, and what there is."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from recsys.errors import RecsysError
 
 from . import output
+
+if TYPE_CHECKING:
+    from recsys.sequences.imported_next import NextSummary
+    from recsys.tracklists.imported import RecommenderSummary
 
 RECOMMENDER_FILE = "recommender.json"
 """A folder that holds it is a tracklist recommender's; its name is known here so that numpy need not be imported."""
@@ -62,6 +66,7 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
 
     with output.steps("model") as show:
         summary = import_recommender(load_settings(), folder, name=name, progress=show)
+    _note_if_already_there(summary)
     if as_json:
         output.print_json([summary])
         return
@@ -73,7 +78,9 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
     ]
     output.print_table(output.table(("imported", "left"), ("", "left")), rows)
     if summary.before:
-        output.note(f"answers are as of {summary.before} from now on: import another model to go back")
+        output.note(
+            f"answers are as of {summary.before} from now on: `recsys model use NAME` goes back to another model"
+        )
     output.note('next: recsys recommend --dj NAME, or recsys recommend --like "Artist - Title"')
 
 
@@ -83,6 +90,7 @@ def _import_next(folder: Path, name: str | None, *, as_json: bool) -> None:
 
     with output.steps("model") as show:
         summary = import_next_recommender(load_settings(), folder, name=name, progress=show)
+    _note_if_already_there(summary)
     if as_json:
         output.print_json([summary])
         return
@@ -94,6 +102,27 @@ def _import_next(folder: Path, name: str | None, *, as_json: bool) -> None:
     ]
     output.print_table(output.table(("imported", "left"), ("", "left")), rows)
     output.note("next: recsys tracklists next --prefixes FILE.jsonl")
+
+
+def _note_if_already_there(summary: "RecommenderSummary | NextSummary") -> None:
+    if summary.already_there:
+        output.note(f"already there, and the one that answers now: {summary.name} (model {summary.model_id})")
+
+
+@app.command()
+def use(
+    name: str = typer.Argument(metavar="NAME", help="A model's name or id, as `recsys model list` shows them."),
+) -> None:
+    """Let an earlier model answer again where none is named.
+
+    A model of tracklists, or the title recommender of an encoder that has embedded titles. Vectors and forecasts stay
+    in their tables until a model of the same name is imported, so nothing is computed.
+    """
+    from recsys.config import load_settings
+    from recsys.titles.trained import use_model
+
+    used = use_model(load_settings(), name)
+    output.note(f"{used.name} (model {used.id}) is the {used.kind} that answers from now on")
 
 
 @app.command("list")

@@ -324,14 +324,55 @@ def test_sessions_that_know_nothing_of_the_schema_are_answered(world: World) -> 
 def test_the_same_twice_is_one_model(loaded: Settings, connection: psycopg.Connection, world: World) -> None:
     first = import_recommender(loaded, world.folder, name="mine")
     stored = [rows(connection, f"SELECT * FROM {name} ORDER BY 1, 2") for name in (*EMBEDDED, "dj_forecast")]
-    second = import_recommender(loaded, world.folder, name="mine")
-    assert second == first
+    assert not first.already_there
+    steps: list[str] = []
+    second = import_recommender(loaded, world.folder, name="mine", progress=lambda step, _done, _of: steps.append(step))
+    assert second == replace(first, already_there=True)
+    assert "storing vectors" not in steps
     assert [rows(connection, f"SELECT * FROM {name} ORDER BY 1, 2") for name in (*EMBEDDED, "dj_forecast")] == stored
     # Its own folder can be imported as well, and another name renames it.
     third = import_recommender(loaded, first.folder)
-    assert third == first
+    assert third == second
     assert import_recommender(loaded, world.folder, name="yours").model_id == first.model_id
     assert rows(connection, "SELECT name, is_current FROM model") == [("yours", True)]
+    assert [home.name for home in recommenders_folder(loaded).iterdir()] == ["yours"]
+
+
+def test_the_same_again_is_current_again(
+    loaded: Settings, connection: psycopg.Connection, world: World, tmp_path: Path
+) -> None:
+    first = import_recommender(loaded, world.folder, name="mine")
+    import_recommender(loaded, train(loaded, tmp_path, replace(LITTLE, trees=8)), name="other")
+    again = import_recommender(loaded, world.folder, name="mine")
+    assert again == replace(first, already_there=True)
+    assert tracklist_model(connection) == first.model_id
+
+
+def test_an_import_that_was_interrupted_is_not_there_already(
+    loaded: Settings, connection: psycopg.Connection, world: World
+) -> None:
+    def interrupt(step: str, _done: int, _of: int) -> None:
+        if step == "indexing vectors":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_recommender(loaded, world.folder, name="mine", progress=interrupt)
+    assert not import_recommender(loaded, world.folder, name="mine").already_there
+    assert import_recommender(loaded, world.folder, name="mine").already_there
+    assert rows(connection, "SELECT count(*) FROM dj_forecast") == [(len(DJS),)]
+
+
+def test_of_two_that_become_one_name_the_folder_that_nothing_refers_to_is_removed(
+    loaded: Settings, connection: psycopg.Connection, world: World, tmp_path: Path
+) -> None:
+    import_recommender(loaded, world.folder, name="mine")
+    other = train(loaded, tmp_path, replace(LITTLE, trees=8))
+    import_recommender(loaded, other, name="other")
+    (recommenders_folder(loaded) / "of-another-database").mkdir()
+    kept = import_recommender(loaded, other, name="mine")
+    assert rows(connection, "SELECT id, name, folder FROM model") == [(kept.model_id, "mine", str(kept.folder))]
+    assert {home.name for home in recommenders_folder(loaded).iterdir()} == {"mine", "of-another-database"}
+    assert load_recommender(kept.folder).facts.options["trees"] == 8
 
 
 def test_a_retrained_one_of_the_name_takes_the_place_of_the_old_one(
