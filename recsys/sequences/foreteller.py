@@ -48,10 +48,13 @@ class Foreteller:
         return self.predictor.mixed(hidden, level, features, teacher) @ features[level].T
 
     @torch.inference_mode()
-    def song_logits(self, hidden: Tensor, teacher: Tensor | None) -> Tensor:
-        """(n, songs), given clusters (n,) of the lowest level, where there are any."""
+    def song_logits(self, hidden: Tensor, teacher: Tensor | None, songs: Tensor | None = None) -> Tensor:
+        """(n, songs) of all or some songs, given clusters (n,) of the lowest level, where there are any."""
         z = self.predictor.mixed(hidden, SONGS, self.frozen.features, teacher) if self.levels else hidden
-        return torch.addmm(self.frozen.bias, z, self.frozen.kernel.T)
+        bias, kernel = self.frozen.bias, self.frozen.kernel
+        if songs is not None:
+            bias, kernel = bias[songs], kernel[songs]
+        return torch.addmm(bias, z, kernel.T)
 
     @torch.inference_mode()
     def next_scores(self, hidden: Tensor, beam: int) -> Tensor:

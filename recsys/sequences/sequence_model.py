@@ -71,6 +71,10 @@ class SequenceState:
     djs: Integers
     inner: EncoderState
 
+    def at(self, sequences: Integers) -> "SequenceState":
+        """Some of them, a sequence as often as it is named."""
+        return SequenceState(self.hidden[sequences], self.djs[sequences], self.inner.at(_tensor(sequences)))
+
 
 class SequenceModel:
     """What a network says of sequences. Songs and DJs are rows; `UNKNOWN` is a DJ whom nobody knows."""
@@ -88,6 +92,12 @@ class SequenceModel:
     def songs(self) -> int:
         """How many there are."""
         return len(self._foreteller.frozen.kernel)
+
+    @property
+    def song_vectors(self) -> Floats:
+        """What the network reads of songs, near each other where they go together, (songs, width)."""
+        vectors: Floats = self._foreteller.frozen.inputs[: self.songs].numpy()
+        return vectors
 
     def assignments(self, level: int) -> Floats:
         """C_hat, the soft assignment of songs to the clusters of a level, (songs, k); rows have sum 1."""
@@ -127,9 +137,9 @@ class SequenceModel:
         """(n, k_level) of states (n, width), given clusters (n,) of the level above; the top level has none."""
         return self._numpy(self._foreteller.cluster_logits(_tensor(hidden), level, _optional(teacher)))
 
-    def song_logits(self, hidden: Floats, teacher: Integers | None = None) -> Floats:
-        """(n, songs) of states (n, width), given clusters (n,) of level 0, where there are any."""
-        return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher)))
+    def song_logits(self, hidden: Floats, teacher: Integers | None = None, songs: Integers | None = None) -> Floats:
+        """(n, songs) of states (n, width), given clusters (n,) of level 0 where there are any; of all or some songs."""
+        return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher), _optional(songs)))
 
     def next_scores(self, hidden: Floats, beam: int = BEAM) -> Floats:
         """Log probabilities (n, songs) of the next song, which nobody helped with: summed over clusters.
@@ -304,5 +314,5 @@ def _tensor(values: Any) -> Tensor:
     return tensor
 
 
-def _optional(teacher: Integers | None) -> Tensor | None:
-    return None if teacher is None else _tensor(teacher)
+def _optional(rows: Integers | None) -> Tensor | None:
+    return None if rows is None else _tensor(rows)
