@@ -1,5 +1,6 @@
 """A sequence model that was never trained: small, the same each time, and in numpy alone."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,9 +48,13 @@ class FakeSequence:
     def cluster_logits(self, hidden: Floats, level: int, teacher: Integers | None = None) -> Floats:
         return self._told(hidden, level, teacher) @ self.clusters[level].T
 
-    def song_logits(self, hidden: Floats, teacher: Integers | None = None, songs: Integers | None = None) -> Floats:
-        kernel = self.kernel if songs is None else self.kernel[songs]
-        return self._told(hidden, -1, teacher) @ kernel.T
+    def song_logits(self, hidden: Floats, teacher: Integers | None = None) -> Floats:
+        return self._told(hidden, -1, teacher) @ self.kernel.T
+
+    def narrowed(self, songs: Integers) -> "FakeSequence":
+        made = copy.copy(self)
+        made.kernel = self.kernel[songs]
+        return made
 
     def _told(self, hidden: Floats, level: int, teacher: Integers | None) -> Floats:
         return hidden if teacher is None else np.tanh(hidden + self.clusters[level + 1][teacher])

@@ -7,7 +7,7 @@ import numpy as np
 import psycopg
 from scipy import sparse
 
-from recsys.database import read_columns
+from recsys.database import read_arrays, read_integers
 from recsys.sequences.levels import Candidates
 from recsys.tracklists.reading import rows_of
 from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
@@ -20,11 +20,12 @@ LEAST_PROBABILITY = 0.05
 LEVELS = 3
 
 CANDIDATES = """
-SELECT song_id, seed_score, coalesce(user_score, 'NaN'), clusters, probabilities
+SELECT array_agg(song_id ORDER BY song_id), array_agg(seed_score ORDER BY song_id),
+       array_agg(user_score ORDER BY song_id) FILTER (WHERE user_score IS NOT NULL),
+       array_agg(clusters ORDER BY song_id), array_agg(probabilities ORDER BY song_id)
   FROM generator_candidates(%(beginning)s::bigint[], %(seeds)s::bigint[], %(seed_weights)s::float8[], %(dj)s::bigint,
                             %(liked)s::bigint[], %(liked_weights)s::float8[], %(user_weight)s, %(n)s,
                             %(exclude_songs)s::bigint[], %(exclude_artists)s::bigint[], %(model)s)
- ORDER BY song_id
 """
 
 MAIN_ARTISTS = """
@@ -84,17 +85,18 @@ def read_candidates(
         "exclude_artists": list(liking.exclude_artists),
         "model": model_id,
     }
-    arrays = ("i4", LEVELS * PLACES), ("f4", LEVELS * PLACES)
-    ids, seed, user, clusters, probabilities = read_columns(connection, CANDIDATES, asked, ["i8", "f8", "f8", *arrays])
-    of_level = [slice(level * PLACES, (level + 1) * PLACES) for level in range(len(sizes))]
+    types = ["i8", "f8", "f8", "i4", "f4"]
+    ids, seed, user, clusters, probabilities = read_arrays(connection, CANDIDATES, asked, types)
+    places = [slice(level * PLACES, (level + 1) * PLACES) for level in range(len(sizes))]
     return Candidates(
         songs=rows_of(ids, songs),
         seed_scores=seed,
-        user_scores=None if np.isnan(user).any() else user,
+        user_scores=user if len(user) else None,
         members=tuple(
             membership_matrix(clusters[:, part], probabilities[:, part], size)
-            for part, size in zip(of_level, sizes, strict=True)
+            for part, size in zip(places, sizes, strict=True)
         ),
+        likeliest=tuple(clusters[:, part.start].astype(np.int64) for part in places),
         beginning=np.searchsorted(ids, np.array(liking.beginning, dtype=np.int64)),
         artists=_main_artists(connection, ids) if has_artists else None,
     )
@@ -102,9 +104,10 @@ def read_candidates(
 
 def membership_matrix(clusters: Integers, probabilities: Floats, count: int) -> Matrix:
     """How far songs belong to clusters, (songs, count), from their clusters and probabilities (songs, places)."""
-    song, place = np.nonzero(probabilities > 0)
-    values = probabilities[song, place].astype(np.float64)
-    return sparse.csr_matrix((values, (song, clusters[song, place])), shape=(len(clusters), count))
+    is_there = probabilities > 0
+    starts = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))])
+    values = probabilities[is_there].astype(np.float64)
+    return sparse.csr_matrix((values, clusters[is_there], starts), shape=(len(clusters), count))
 
 
 def memberships(assignment: Floats) -> tuple[Integers, Floats]:
@@ -128,7 +131,7 @@ def memberships(assignment: Floats) -> tuple[Integers, Floats]:
 
 def _main_artists(connection: psycopg.Connection, ids: Integers) -> Matrix:
     """1 where a song is by a main artist, (songs, artists); ids ascend."""
-    song, artist = read_columns(connection, MAIN_ARTISTS, {"songs": ids.tolist()}, ["i8", "i8"])
+    song, artist = read_integers(connection, MAIN_ARTISTS, {"songs": ids.tolist()}, columns=2)
     artists, column = np.unique(artist, return_inverse=True)
     shape = (len(ids), len(artists))
     return sparse.csr_matrix((np.ones(len(song)), (np.searchsorted(ids, song), column)), shape=shape)

@@ -48,13 +48,15 @@ class Foreteller:
         return self.predictor.mixed(hidden, level, features, teacher) @ features[level].T
 
     @torch.inference_mode()
-    def song_logits(self, hidden: Tensor, teacher: Tensor | None, songs: Tensor | None = None) -> Tensor:
-        """(n, songs) of all or some songs, given clusters (n,) of the lowest level, where there are any."""
+    def song_logits(self, hidden: Tensor, teacher: Tensor | None) -> Tensor:
+        """(n, songs), given clusters (n,) of the lowest level, where there are any."""
         z = self.predictor.mixed(hidden, SONGS, self.frozen.features, teacher) if self.levels else hidden
-        bias, kernel = self.frozen.bias, self.frozen.kernel
-        if songs is not None:
-            bias, kernel = bias[songs], kernel[songs]
-        return torch.addmm(bias, z, kernel.T)
+        return torch.addmm(self.frozen.bias, z, self.frozen.kernel.T)
+
+    def narrowed(self, songs: Tensor) -> "Foreteller":
+        """The same network, whose song logits are of some songs."""
+        frozen = self.frozen._replace(kernel=self.frozen.kernel[songs], bias=self.frozen.bias[songs])
+        return Foreteller(self.predictor, frozen)
 
     @torch.inference_mode()
     def next_scores(self, hidden: Tensor, beam: int) -> Tensor:

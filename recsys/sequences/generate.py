@@ -128,19 +128,30 @@ class _Making:
         self._lists = _Lists(model, candidates, wanted, count)
         self._halved = np.zeros(self._levels.count + 1, dtype=np.int64)
         self._by_joint_score = np.argsort(-candidates.joint_scores(wanted.knobs.user_weight), kind="stable")
-        for place in candidates.beginning.tolist():
-            self._add_given(np.full(count, place))
-        self._warm_steps = max(min(WARM_SONGS, wanted.length) - len(candidates.beginning), 0)
+        self._given = len(candidates.beginning)
+        self._warm_steps = max(min(WARM_SONGS, wanted.length) - self._given, 0)
+        self._beginning = candidates.beginning
 
-    def _add_given(self, songs: Integers) -> None:
-        """Songs that the network does not choose; it says how likely it finds them, beside the others that may come."""
-        logs = np.full((len(songs), self._levels.count + 1), np.nan)
-        there = np.flatnonzero(songs >= 0)
-        if len(there):
-            allowed = self._lists.allowed[there]
-            allowed[np.arange(len(there)), songs[there]] = True
-            logs[there] = self._levels.of_choice(self._lists.hidden[there], songs[there], allowed)
-        self._lists.add(songs, logs)
+    def _begin(self, draws: Doubles) -> None:
+        """Songs that the network does not choose, the warm ones by draws (steps, lists).
+
+        It says how likely it finds them, beside the others that may come.
+        """
+        begun = []
+        for step in range(self._given + self._warm_steps):
+            count = len(self._lists.songs)
+            is_warm = step >= self._given
+            songs = self._warm(draws[step - self._given]) if is_warm else np.full(count, self._beginning[step])
+            allowed = self._lists.allowed.copy()
+            allowed[np.arange(count), songs] |= songs >= 0
+            begun.append((self._lists.hidden, songs, allowed))
+            self._lists.add(songs, np.full((count, self._levels.count + 1), np.nan))
+        if begun:
+            hidden, songs, allowed = (np.concatenate(parts) for parts in zip(*begun, strict=True))
+            there = songs >= 0
+            logs = np.full((len(songs), self._levels.count + 1), np.nan)
+            logs[there] = self._levels.of_choice(hidden[there], songs[there], allowed[there])
+            self._lists.logs[:] = logs.reshape(len(begun), -1, self._levels.count + 1).swapaxes(0, 1)
 
     def _warm(self, draws: Doubles) -> Integers:
         """Songs among the ten of the highest joint scores that are left, by draws 0 to 1, (lists,)."""
@@ -167,8 +178,7 @@ class _Drawing(_Making):
 
     def run(self) -> Generated:
         """The lists."""
-        for draws in self._draws[: self._warm_steps]:
-            self._add_given(self._warm(draws[:, -1]))
+        self._begin(self._draws[: self._warm_steps, :, -1])
         for draws in self._draws[self._warm_steps :]:
             self._add_drawn(draws)
         return Generated(self._lists.songs, self._lists.logs, self._halved)
@@ -205,8 +215,7 @@ class _Search(_Making):
 
     def run(self) -> Generated:
         """The lists, best first; fewer than wanted where there are no more."""
-        for _ in range(self._warm_steps):
-            self._add_given(self._warm(np.zeros(1)))
+        self._begin(np.zeros((self._warm_steps, 1)))
         while self._lists.songs.shape[1] < self._wanted.length and self._lists.allowed.any():
             self._add_best()
         first, missing = slice(0, self._wanted.lists), self._wanted.length - self._lists.songs.shape[1]

@@ -34,6 +34,8 @@ class Candidates:
     members: tuple[Matrix, ...]
     """How far candidates belong to the clusters of each level, the smallest clusters first, (candidates, clusters);
     none of a model that knows no clusters."""
+    likeliest: tuple[Integers, ...]
+    """The cluster of each level that a candidate belongs to most, (candidates,)."""
     beginning: Integers
     """Places among the candidates of the songs that lists begin with, in order; they are not drawn."""
     artists: Matrix | None = None
@@ -71,7 +73,7 @@ class Levels:
 
     def __init__(self, model: "SequenceModel", candidates: Candidates, knobs: Knobs) -> None:
         """Score the clusters and the songs."""
-        self._model = model
+        self._model = model.narrowed(candidates.songs)
         self._candidates = candidates
         self._knobs = knobs
         is_drawn = np.ones(len(candidates), dtype=bool)
@@ -96,8 +98,9 @@ class Levels:
 
     def of_songs(self, hidden: Floats, teacher: Integers | None, allowed: Booleans) -> Doubles:
         """Probabilities of the candidates, (lists, candidates), 0 where one is not allowed; in each list one is."""
-        logits = self._model.song_logits(hidden, teacher, self._candidates.songs).astype(np.float64)
-        return scaled_softmax(np.where(allowed, logits, -np.inf), self._song_factors)
+        logits = self._model.song_logits(hidden, teacher).astype(np.float64)
+        logits[~allowed] = -np.inf
+        return scaled_softmax(logits, self._song_factors)
 
     def threshold(self, level: int) -> float:
         """Of a level of clusters, or of songs, which are level -1."""
@@ -110,7 +113,7 @@ class Levels:
         teacher: Integers | None = None
         for level in reversed(range(self.count)):
             p = self.of_clusters(hidden, level, teacher)
-            teacher = _likeliest(self._candidates.members[level], chosen)
+            teacher = self._candidates.likeliest[level][chosen]
             logs.append(np.log(p[lists, teacher]))
         return np.column_stack([*logs, np.log(self.of_songs(hidden, teacher, allowed)[lists, chosen])])
 
@@ -121,14 +124,14 @@ def cluster_scores(members: Matrix, scores: Doubles) -> Doubles:
     The published generator draws 15 times among these songs; their plain mean is what the draws come to. A song that is
     not among the candidates counts as 0.
     """
-    entries = members.tocoo()
-    weighted = entries.data * scores[entries.row]
-    order = np.lexsort((-weighted, entries.col))
-    columns = entries.col[order]
-    place = np.arange(len(columns)) - np.searchsorted(columns, columns)
-    best = place < BEST_SONGS
-    sums = np.bincount(columns[best], weighted[order][best], minlength=members.shape[1])
-    means: Doubles = sums / BEST_SONGS
+    weighted = members.data * np.repeat(scores, np.diff(members.indptr))
+    # Scores are under 4: in one order the clusters one after the other, and the best songs of each first.
+    order = np.argsort(4.0 * members.indices - weighted)
+    counts = np.bincount(members.indices, minlength=members.shape[1])
+    first = np.cumsum(counts) - counts
+    columns = members.indices[order]
+    is_best = np.arange(len(columns)) - first[columns] < BEST_SONGS
+    means: Doubles = np.bincount(columns[is_best], weighted[order][is_best], len(counts)) / BEST_SONGS
     return means
 
 
@@ -157,15 +160,11 @@ def cut(probabilities: Doubles, threshold: float) -> tuple[Doubles, Booleans]:
     Returns:
         the probabilities, (lists, choices), and for which lists the threshold was halved.
     """
-    if threshold <= 0:
-        return probabilities, np.zeros(len(probabilities), dtype=bool)
     largest = probabilities.max(axis=1, keepdims=True)
-    halvings = np.ceil(np.maximum(np.log2(threshold / largest), 0))
-    bar = np.minimum(threshold * 0.5**halvings, largest)
+    is_halved = largest[:, 0] < threshold
+    bar = np.full_like(largest, threshold)
+    if is_halved.any():
+        halvings = np.ceil(np.log2(threshold / largest[is_halved]))
+        bar[is_halved] = np.minimum(threshold * 0.5**halvings, largest[is_halved])
     kept = np.where(probabilities >= bar, probabilities, 0)
-    return kept / kept.sum(axis=1, keepdims=True), halvings[:, 0] > 0
-
-
-def _likeliest(members: Matrix, rows: Integers) -> Integers:
-    found: Integers = np.asarray(members[rows].argmax(axis=1)).ravel().astype(np.int64)
-    return found
+    return kept / kept.sum(axis=1, keepdims=True), is_halved

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from recsys.progress import Progress, silent
 from recsys.sequences.encoders import EncoderState
 from recsys.sequences.foreteller import Foreteller
 from recsys.sequences.hierarchy import song_assignments
-from recsys.sequences.sequence_data import SequenceData, sequence_data
+from recsys.sequences.sequence_data import sequence_data
 from recsys.sequences.sequence_module import Frozen, Predictor, Sizes
 from recsys.sequences.sequence_options import SequenceOptions
 from recsys.sequences.sequence_training import BEST, train_sequence
@@ -137,9 +137,13 @@ class SequenceModel:
         """(n, k_level) of states (n, width), given clusters (n,) of the level above; the top level has none."""
         return self._numpy(self._foreteller.cluster_logits(_tensor(hidden), level, _optional(teacher)))
 
-    def song_logits(self, hidden: Floats, teacher: Integers | None = None, songs: Integers | None = None) -> Floats:
-        """(n, songs) of states (n, width), given clusters (n,) of level 0 where there are any; of all or some songs."""
-        return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher), _optional(songs)))
+    def song_logits(self, hidden: Floats, teacher: Integers | None = None) -> Floats:
+        """(n, songs) of states (n, width), given clusters (n,) of level 0, where there are any."""
+        return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher)))
+
+    def narrowed(self, songs: Integers) -> "SequenceModel":
+        """The same network, whose song logits are of some songs; it reads all."""
+        return SequenceModel(self._foreteller.narrowed(_tensor(songs)), self._fillers)
 
     def next_scores(self, hidden: Floats, beam: int = BEAM) -> Floats:
         """Log probabilities (n, songs) of the next song, which nobody helped with: summed over clusters.
@@ -207,7 +211,6 @@ def train_sequence_model(
     data = sequence_data(snapshot, order, features, options)
     state = folder.absolute().with_name(f".{folder.name}.training")
     foreteller, history = train_sequence(data, options, state, progress)
-    arrays = _arrays(foreteller, data)
     facts = SequenceFacts(
         options=asdict(options),
         metrics=max(history, key=lambda epoch: epoch.get(BEST, 0.0)) if BEST in history[-1] else history[-1],
@@ -217,10 +220,9 @@ def train_sequence_model(
         names_hash=graph_facts.names_hash,
         recommender_hash=features.source,
         before=graph_facts.before,
-        content_hash=hash_of(arrays),
     )
     if writes:
-        _write(folder, facts, arrays)
+        facts = write_sequence_model(folder, facts, foreteller, snapshot.songs, snapshot.djs, data.features.fillers)
         shutil.rmtree(state, ignore_errors=True)
     return facts
 
@@ -253,19 +255,29 @@ def load_sequence_model(folder: Path) -> TrainedSequence:
     return TrainedSequence(facts, songs, djs, SequenceModel(Foreteller(predictor, frozen), fillers))
 
 
-def _write(folder: Path, facts: SequenceFacts, arrays: Arrays) -> None:
+def write_sequence_model(
+    folder: Path, facts: SequenceFacts, foreteller: Foreteller, songs: Integers, djs: Integers, fillers: Integers
+) -> SequenceFacts:
+    """Write a network into a folder, which is there once it is whole; its facts, with the hash of its content.
+
+    Raises:
+        SourceError: the folder holds something else, or cannot be written.
+    """
     from safetensors.numpy import save_file
 
+    arrays = _arrays(foreteller, songs, djs, fillers)
+    facts = replace(facts, content_hash=hash_of(arrays))
     manifest = {"layout": LAYOUT.number} | asdict(facts)
     with replaced_folder(folder, MANIFEST_FILE) as draft:
-        save_file(dict(arrays), draft / ARRAYS_FILE)
+        save_file(arrays, draft / ARRAYS_FILE)
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    return facts
 
 
-def _arrays(foreteller: Foreteller, data: SequenceData) -> dict[str, Any]:
+def _arrays(foreteller: Foreteller, songs: Integers, djs: Integers, fillers: Integers) -> dict[str, Any]:
     """All that a folder holds but the facts, by name."""
-    frozen, snapshot = foreteller.frozen, data.snapshot
-    arrays: dict[str, Any] = {"songs": snapshot.songs, "djs": snapshot.djs, "fillers": data.features.fillers}
+    frozen = foreteller.frozen
+    arrays: dict[str, Any] = {"songs": songs, "djs": djs, "fillers": fillers}
     arrays |= {f"predictor.{name}": weight.cpu().numpy() for name, weight in foreteller.predictor.state_dict().items()}
     named = {"inputs": frozen.inputs, "bias": frozen.bias}
     for level, (assignment, features) in enumerate(zip(frozen.assignments, frozen.features, strict=True)):

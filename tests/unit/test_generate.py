@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -17,6 +18,10 @@ from tests.fake_sequence import FakeSequence
 
 SIZES = (6, 4, 2)
 SONGS = 30
+
+
+def likeliest(members: Sequence[sparse.csr_matrix]) -> tuple[np.ndarray, ...]:
+    return tuple(one.toarray().argmax(axis=1) for one in members)
 
 
 def candidates(
@@ -35,6 +40,7 @@ def candidates(
         seed_scores=random.uniform(0.2, 2, count),
         user_scores=random.uniform(0.2, 2.2, count) if has_user else None,
         members=tuple(members),
+        likeliest=likeliest(members),
         beginning=np.array(beginning),
         artists=sparse.csr_matrix(np.eye(by)[np.arange(count) % by]) if by else None,
     )
@@ -274,7 +280,14 @@ def test_what_the_user_likes_comes_when_only_that_counts() -> None:
     """Half of the songs is liked; with all weight on likes the others hardly come, with none they do."""
     given = candidates(60, has_user=True)
     liked = np.arange(len(given)) % 2 == 0
-    given = Candidates(given.songs, np.full(len(given), 1.0), np.where(liked, 2.2, 0.1), given.members, given.beginning)
+    given = Candidates(
+        given.songs,
+        np.full(len(given), 1.0),
+        np.where(liked, 2.2, 0.1),
+        given.members,
+        given.likeliest,
+        given.beginning,
+    )
     model = FakeSequence(60, SIZES, scale=0.5)
 
     def share(weight: float) -> float:
@@ -295,7 +308,7 @@ def test_thresholds_that_leave_nothing_are_halved_and_counted() -> None:
 
 def test_a_model_without_clusters_draws_songs_alone() -> None:
     given, model = candidates(), FakeSequence(SONGS, ())
-    given = Candidates(given.songs, given.seed_scores, None, (), given.beginning)
+    given = Candidates(given.songs, given.seed_scores, None, (), (), given.beginning)
     made = generate(model, given, Wanted(length=8, lists=2))
     assert made.log_probabilities.shape == (2, 8, 1)
     assert all(len(set(songs)) == 8 for songs in made.songs.tolist())
@@ -308,7 +321,9 @@ def test_the_search_finds_the_highest_sum() -> None:
     """Of six songs, all lists of five that begin with the first and the two of the highest joint scores."""
     random = np.random.default_rng(4)
     members = tuple(sparse.csr_matrix(random.dirichlet(np.ones(size), 6)) for size in (3, 2, 2))
-    given = Candidates(np.arange(6), random.uniform(1, 2, 6), random.uniform(1, 2, 6), members, np.array([0]))
+    given = Candidates(
+        np.arange(6), random.uniform(1, 2, 6), random.uniform(1, 2, 6), members, likeliest(members), np.array([0])
+    )
     model = FakeSequence(6, (3, 2, 2))
     knobs = Knobs(thresholds=(0, 0, 0, 0))
     made = generate(model, given, Wanted(5, 3, has_beam=True, knobs=knobs))
