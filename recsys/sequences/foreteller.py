@@ -60,6 +60,11 @@ class Foreteller:
             kernel, bias = kernel[songs], bias[songs]
         return torch.addmm(bias, z, kernel.T)
 
+    def narrowed(self, songs: Tensor) -> "Foreteller":
+        """The same network, whose song logits are of some songs."""
+        frozen = self.frozen._replace(kernel=self.frozen.kernel[songs], bias=self.frozen.bias[songs])
+        return Foreteller(self.predictor, frozen)
+
     @torch.inference_mode()
     def next_scores(self, hidden: Tensor, beam: int) -> Tensor:
         """Log probabilities (n, songs), summed over the clusters of a beam.

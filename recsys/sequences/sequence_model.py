@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from recsys.folders import Layout, check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
 from recsys.sequences.encoders import EncoderState
 from recsys.sequences.foreteller import Foreteller
-from recsys.sequences.sequence_data import SequenceData, sequence_data
+from recsys.sequences.sequence_data import sequence_data
 from recsys.sequences.sequence_module import Frozen, Predictor, Sizes
 from recsys.sequences.sequence_options import SequenceOptions
 from recsys.sequences.sequence_training import BEST, train_sequence
@@ -71,6 +71,10 @@ class SequenceState:
     djs: Integers
     inner: EncoderState
 
+    def at(self, sequences: Integers) -> "SequenceState":
+        """Some of them, a sequence as often as it is named."""
+        return SequenceState(self.hidden[sequences], self.djs[sequences], self.inner.at(_tensor(sequences)))
+
 
 class SequenceModel:
     """What a network says of sequences. Songs and DJs are rows; `UNKNOWN` is a DJ whom nobody knows."""
@@ -94,6 +98,12 @@ class SequenceModel:
     def songs(self) -> int:
         """How many there are."""
         return len(self._foreteller.frozen.kernel)
+
+    @property
+    def song_vectors(self) -> Floats:
+        """What the network reads of songs, near each other where they go together, (songs, width)."""
+        vectors: Floats = self._foreteller.frozen.inputs[: self.songs].numpy()
+        return vectors
 
     def assignments(self, level: int) -> Matrix:
         """C_hat, the soft assignment of songs to the clusters of a level, (songs, k), sparse; rows have sum 1."""
@@ -138,6 +148,10 @@ class SequenceModel:
     def song_logits(self, hidden: Floats, teacher: Integers | None = None, songs: Integers | None = None) -> Floats:
         """(n, songs) of states (n, width), given clusters (n,) of level 0, where there are any; of all or some rows."""
         return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher), _optional(songs)))
+
+    def narrowed(self, songs: Integers) -> "SequenceModel":
+        """The same network, whose song logits are of some songs; it reads all."""
+        return SequenceModel(self._foreteller.narrowed(_tensor(songs)), self._fillers, self._assigned)
 
     def next_scores(self, hidden: Floats, beam: int = BEAM) -> Floats:
         """Log probabilities (n, songs) of the next song, which nobody helped with: summed over clusters.
@@ -205,7 +219,6 @@ def train_sequence_model(
     data = sequence_data(snapshot, order, features, options)
     state = folder.absolute().with_name(f".{folder.name}.training")
     foreteller, history = train_sequence(data, options, state, progress)
-    arrays = _arrays(foreteller, data)
     facts = SequenceFacts(
         options=asdict(options),
         metrics=max(history, key=lambda epoch: epoch.get(BEST, 0.0)) if BEST in history[-1] else history[-1],
@@ -215,10 +228,9 @@ def train_sequence_model(
         names_hash=graph_facts.names_hash,
         recommender_hash=features.source,
         before=graph_facts.before,
-        content_hash=hash_of(arrays),
     )
     if writes:
-        _write(folder, facts, arrays)
+        facts = write_sequence_model(folder, facts, foreteller, snapshot.songs, snapshot.djs, data.features.fillers)
         shutil.rmtree(state, ignore_errors=True)
     return facts
 
@@ -252,19 +264,29 @@ def load_sequence_model(folder: Path) -> TrainedSequence:
     return TrainedSequence(facts, songs, djs, SequenceModel(Foreteller(predictor, frozen), fillers, assigned))
 
 
-def _write(folder: Path, facts: SequenceFacts, arrays: Arrays) -> None:
+def write_sequence_model(
+    folder: Path, facts: SequenceFacts, foreteller: Foreteller, songs: Integers, djs: Integers, fillers: Integers
+) -> SequenceFacts:
+    """Write a network into a folder, which is there once it is whole; its facts, with the hash of its content.
+
+    Raises:
+        SourceError: the folder holds something else, or cannot be written.
+    """
     from safetensors.numpy import save_file
 
+    arrays = _arrays(foreteller, songs, djs, fillers)
+    facts = replace(facts, content_hash=hash_of(arrays))
     manifest = {"layout": LAYOUT.number} | asdict(facts)
     with replaced_folder(folder, MANIFEST_FILE) as draft:
-        save_file(dict(arrays), draft / ARRAYS_FILE)
+        save_file(arrays, draft / ARRAYS_FILE)
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    return facts
 
 
-def _arrays(foreteller: Foreteller, data: SequenceData) -> dict[str, Any]:
+def _arrays(foreteller: Foreteller, songs: Integers, djs: Integers, fillers: Integers) -> dict[str, Any]:
     """All that a folder holds but the facts, by name."""
-    frozen, snapshot = foreteller.frozen, data.snapshot
-    arrays: dict[str, Any] = {"songs": snapshot.songs, "djs": snapshot.djs, "fillers": data.features.fillers}
+    frozen = foreteller.frozen
+    arrays: dict[str, Any] = {"songs": songs, "djs": djs, "fillers": fillers}
     arrays |= {f"predictor.{name}": weight.cpu().numpy() for name, weight in foreteller.predictor.state_dict().items()}
     named = {"inputs": frozen.inputs, "bias": frozen.bias}
     for level, (assignment, features) in enumerate(zip(frozen.assignments, frozen.features, strict=True)):
