@@ -27,6 +27,9 @@ NEAR_NEIGHBOURS = 200
 OWN_NEIGHBOURS = 100
 """Tracklists that speak: by songs; with nearness in time; of the same programme or DJ before others."""
 
+NEXT_ARTISTS = 100
+"""Artists who come next, most likely."""
+
 OWN_BONUS = 2.0
 """What a tracklist of the same programme, or DJ, counts more."""
 
@@ -159,7 +162,7 @@ class Told:
         return {
             "artist neighbours": first_of_rows(nearness, NEIGHBOURS) @ played.lists,
             "near artist neighbours": first_of_rows(near, NEAR_NEIGHBOURS) @ played.lists,
-            "next artists": first_of_rows(following.tocsr(), 100) @ played.songs_of_artists,
+            "next artists": first_of_rows(following.tocsr(), NEXT_ARTISTS) @ played.songs_of_artists,
             "artist": self._context(artists, plain, count) @ played.songs_of_artists,
             "last artist": self._context(artists, plain, count, back == 0) @ played.songs_of_artists,
         }

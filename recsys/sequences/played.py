@@ -123,8 +123,8 @@ class Played:
 
 
 def counts_of(order: RunningOrder, djs: int) -> Counts:
-    """Of a running order and the DJs of its snapshot."""
-    return Counts(len(order.songs), len(order.artists), djs, len(order.programmes))
+    """Of a running order and the DJs of its snapshot; where no song has an artist, there is one who plays none."""
+    return Counts(len(order.songs), max(len(order.artists), 1), djs, len(order.programmes))
 
 
 def first_of_rows(matrix: Matrix, n: int) -> Matrix:

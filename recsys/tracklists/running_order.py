@@ -162,6 +162,6 @@ def load_running_order(folder: Path, graph_hash: str) -> RunningOrder:
         raise LAYOUT.damaged(folder, error) from None
     if hash_of(arrays) != manifest["content_hash"]:
         raise LAYOUT.damaged(folder, "its content is not what its manifest says")
-    if manifest["graph_hash"] != graph_hash:
+    if manifest.get("graph_hash") != graph_hash:
         raise LAYOUT.damaged(folder, "it belongs to another snapshot")
     return order
