@@ -247,8 +247,7 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     downgrade(settings, "0005")
     before_clusters = objects(database, "recsys")
     assert set(full) - set(before_clusters) == {
-        ("relation", name)
-        for name in ("song_membership", "song_membership_pkey", "song_cluster", "song_cluster_stats")
+        ("relation", name) for name in ("song_membership", "song_membership_pkey", "song_cluster", "song_cluster_stats")
     }
     downgrade(settings, "0004")
     graph = ("song_embedding", "song_likeness", "artist_embedding", "dj_embedding", "dj_forecast")
