@@ -53,6 +53,8 @@ class SequenceOptions:
     """750 are published."""
     batch_size: int = 500
     learning_rate: float = 3e-4
+    weight_decay: float = 0.0
+    """Share of every weight that a step takes off, times the learning rate (AdamW)."""
     clip: float = 10.0
     """Largest entry of a gradient."""
     validation_share: float = 0.05

@@ -121,7 +121,12 @@ class Trainer:
         for weight, place in zip(weights, places, strict=True):
             weight.grad = place.view_as(weight)
         self.optimizer = torch.optim.Adam(
-            weights, lr=options.learning_rate, fused=True, capturable=device.type == "cuda"
+            weights,
+            lr=options.learning_rate,
+            weight_decay=options.weight_decay,
+            decoupled_weight_decay=True,
+            fused=True,
+            capturable=device.type == "cuda",
         )
         for weight in weights:
             self.optimizer.state[weight] = {

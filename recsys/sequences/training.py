@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=DEFAULT.epochs)
     parser.add_argument("--batch-size", type=int, default=DEFAULT.batch_size)
     parser.add_argument("--learning-rate", type=float, default=DEFAULT.learning_rate)
+    parser.add_argument("--weight-decay", type=float, default=DEFAULT.weight_decay)
     parser.add_argument("--width", type=int, default=DEFAULT.width)
     parser.add_argument("--layers", type=int, default=DEFAULT.layers)
     parser.add_argument("--dropout", type=float, default=DEFAULT.dropout)
