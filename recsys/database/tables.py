@@ -426,6 +426,8 @@ class SongMembership(Table):
     song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     clusters: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     probabilities: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    is_acapella: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether the song is a voice alone, which lists do without; told by its name, once."""
 
 
 class Split(Table):

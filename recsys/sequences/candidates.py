@@ -19,9 +19,9 @@ LEAST_PROBABILITY = 0.05
 LEVELS = 3
 
 CANDIDATES = """
-SELECT array_agg(song_id ORDER BY song_id), array_agg(seed_score ORDER BY song_id),
-       array_agg(user_score ORDER BY song_id) FILTER (WHERE user_score IS NOT NULL),
-       array_agg(clusters ORDER BY song_id), array_agg(probabilities ORDER BY song_id)
+SELECT array_agg(song_id), array_agg(seed_score),
+       array_agg(user_score) FILTER (WHERE user_score IS NOT NULL),
+       array_agg(clusters), array_agg(probabilities)
   FROM generator_candidates(%(beginning)s::bigint[], %(seeds)s::bigint[], %(seed_weights)s::float8[], %(dj)s::bigint,
                             %(liked)s::bigint[], %(liked_weights)s::float8[], %(user_weight)s, %(n)s,
                             %(exclude_songs)s::bigint[], %(exclude_artists)s::bigint[], %(model)s)
@@ -85,7 +85,9 @@ def read_candidates(
         "model": model_id,
     }
     types = ["i8", "f8", "f8", "i4", "f4"]
-    ids, seed, user, clusters, probabilities = read_arrays(connection, CANDIDATES, asked, types)
+    found = read_arrays(connection, CANDIDATES, asked, types)
+    order = np.argsort(found[0])
+    ids, seed, user, clusters, probabilities = (values[order] if len(values) else values for values in found)
     places = [slice(level * PLACES, (level + 1) * PLACES) for level in range(len(sizes))]
     return Candidates(
         songs=rows_of(ids, songs),

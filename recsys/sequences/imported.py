@@ -34,6 +34,13 @@ SELECT %(model)s, td.dj_id, l2_normalize(avg(e.embedding))
 """
 
 
+ACAPELLAS = """
+UPDATE song_membership AS m SET is_acapella = true
+  FROM song AS s
+ WHERE m.model_id = %s AND s.id = m.song_id AND is_acapella(s.title, s.version)
+"""
+
+
 @dataclass(frozen=True)
 class SequenceSummary:
     """What `import_sequence_model` did."""
@@ -123,6 +130,7 @@ def _fill(connection: psycopg.Connection, model_id: int, trained: TrainedSequenc
     connection.execute(DJS, {"model": model_id, "before": trained.facts.before})
     progress("storing clusters", 0, 0)
     copy_rows(connection, "song_membership", MEMBERSHIP, _memberships(model_id, trained))
+    connection.execute(ACAPELLAS, (model_id,))
     connection.commit()
 
 

@@ -47,23 +47,24 @@ BEGIN
         FROM song_embedding AS e
        WHERE e.model_id = chosen
        ORDER BY (1 - (e.embedding <#> seed))
-                * coalesce(power(greatest(1.1 * (1 - (e.embedding <#> listener)), 0), weight), 1) DESC, e.song_id
+                * CASE WHEN listener IS NULL OR weight = 0 THEN 1
+                       WHEN weight = 1 THEN 1 - (e.embedding <#> listener)
+                       ELSE power(greatest(1 - (e.embedding <#> listener), 0), weight) END DESC,
+                e.song_id
        LIMIT greatest(n, 0)
-    ), kept AS (
-      SELECT b.song_id, b.seed_score, b.user_score
-        FROM best AS b JOIN song AS s ON s.id = b.song_id
-       WHERE NOT is_acapella(s.title, s.version)
-         AND b.song_id <> ALL (exclude_songs)
-         AND b.song_id <> ALL (beginning)
-         AND (exclude_artists = '{}'
-              OR NOT EXISTS (SELECT FROM song_artist AS sa
-                              WHERE sa.song_id = b.song_id AND sa.artist_id = ANY (exclude_artists)))
-       UNION ALL
-      SELECT e.song_id, 1 - (e.embedding <#> seed), 1.1 * (1 - (e.embedding <#> listener))
+    ), given AS (
+      SELECT e.song_id, 1 - (e.embedding <#> seed) AS seed_score, 1.1 * (1 - (e.embedding <#> listener)) AS user_score
         FROM song_embedding AS e
        WHERE e.model_id = chosen AND e.song_id = ANY (beginning)
     )
-    SELECT k.song_id, k.seed_score, k.user_score, m.clusters, m.probabilities
-      FROM kept AS k JOIN song_membership AS m ON m.model_id = chosen AND m.song_id = k.song_id;
+    SELECT b.song_id, b.seed_score, b.user_score, m.clusters, m.probabilities
+      FROM best AS b JOIN song_membership AS m ON m.model_id = chosen AND m.song_id = b.song_id
+     WHERE NOT m.is_acapella AND b.song_id <> ALL (exclude_songs) AND b.song_id <> ALL (beginning)
+       AND (exclude_artists = '{}'
+            OR NOT EXISTS (SELECT FROM song_artist AS sa
+                            WHERE sa.song_id = b.song_id AND sa.artist_id = ANY (exclude_artists)))
+     UNION ALL
+    SELECT g.song_id, g.seed_score, g.user_score, m.clusters, m.probabilities
+      FROM given AS g JOIN song_membership AS m ON m.model_id = chosen AND m.song_id = g.song_id;
 END
 $$;
