@@ -58,7 +58,7 @@ def check_forest(forest: Forest, features: int) -> None:
     try:
         forest.logits(np.zeros((1, features), dtype=np.float32))
     except Exception as error:
-        raise ValueError(f"a forest of the blend cannot be read: {error}") from error
+        raise ValueError(f"a forest cannot be read: {error}") from error
 
 
 def grown_forest(
