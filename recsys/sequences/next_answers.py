@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 
 from recsys.errors import NotReadyError, SourceError
-from recsys.names import SongName, name_key, song_name
+from recsys.names import SongName, is_unidentified, name_key, song_name
 from recsys.sources import Entry, Tracklist
 from recsys.tracklists.recommend import tracklist_model
 
@@ -137,7 +137,11 @@ def _as_sets(connection: psycopg.Connection, trained: "TrainedNext", block: Sequ
     from recsys.tracklists.stored_arrays import rows_of
 
     order = trained.order
-    named = [[_name(entry) for entry in tracklist.entries if entry is not None] for tracklist in block]
+    # What nobody identified is not in the running order either.
+    named = [
+        [_name(entry) for entry in tracklist.entries if entry and not is_unidentified(entry.artist, entry.title)]
+        for tracklist in block
+    ]
     flat = [name for names in named for name in names]
     djs = [name_key(tracklist.djs[0]) if tracklist.djs else "" for tracklist in block]
     known = _known(connection, flat, djs)

@@ -81,7 +81,7 @@ def train_next_recommender(
         "forest": np.frombuffer(grown.forest.onnx, dtype=np.uint8),
     }
     trained = NextFacts(
-        options=asdict(options),
+        options=asdict(options) | {"without": list(options.without)},
         metrics=grown.metrics,
         snapshot_hash=facts.content_hash,
         names_hash=facts.names_hash,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,9 +37,15 @@ class NextOptions(ForestOptions):
     """Tracklists of a span, at least, as long as half of all are left before the first one."""
     scattered: int = 400
     """Also foretold: so many tracklists of any time, from all others."""
+<<<<<<< HEAD
     positions: int = 5000
     """Songs that are foretold of a span, at most."""
     positions_of_list: int = 10
+=======
+    positions: int = 2500
+    """Songs of a span that are foretold: once there are so many, no tracklist more is drawn."""
+    positions_of_list: int = 4
+>>>>>>> h_tn
     """Of one tracklist, at most."""
     others: int = 200
     """Songs beside the one that was played which training sees, drawn of the candidates."""
@@ -70,7 +76,8 @@ class NextRecommender:
 
     def __init__(self, grown: NextSong, played: Played, network: Network | None = None) -> None:
         """Let a forest, and a network if it was grown with one, answer from known tracklists."""
-        self._grown, self._played, self._network = grown, played, network
+        self._forest = replace(grown.forest, threads=1)
+        self._played, self._network = played, network
 
     def next(self, begun: Sets, k: int) -> NextSongs:
         """The k songs most likely to follow each beginning, none that it holds.
@@ -89,7 +96,7 @@ class NextRecommender:
         told = Told(self._played, context, None if self._network is None else self._network(context))
         songs, scores = np.full((len(begun), k), UNKNOWN), np.zeros((len(begun), k))
         candidates = [told.candidates(row) for row in range(len(begun))]
-        logits = self._grown.forest.logits(np.concatenate([one.features for one in candidates]))
+        logits = self._forest.logits(np.concatenate([one.features for one in candidates]))
         ends = np.cumsum([len(one.songs) for one in candidates])
         for row, (own, found) in enumerate(zip(np.split(logits, ends[:-1]), candidates, strict=True)):
             held = begun.songs[begun.starts[row] : begun.starts[row + 1]]

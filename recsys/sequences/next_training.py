@@ -35,9 +35,8 @@ def spans(days: Integers, options: NextOptions, random: np.random.Generator) -> 
     """Tracklists that are known, and those that are foretold from them: the last ones by date, and some of any time."""
     dated = np.flatnonzero(days != NO_DATE)
     ordered = dated[np.argsort(days[dated], kind="stable")]
-    size = max(
-        round(options.span_share * len(ordered)), min(options.span_lists, len(ordered) // (2 * options.spans)), 1
-    )
+    half = len(ordered) // max(2 * options.spans, 1)
+    size = max(round(options.span_share * len(ordered)), min(options.span_lists, half), 1)
     for back in range(options.spans):
         last = len(ordered) - back * size
         if last - size < size:
@@ -54,7 +53,10 @@ def spans(days: Integers, options: NextOptions, random: np.random.Generator) -> 
 def drawn_positions(
     sets: Sets, of_list: int, at_most: int, is_counted: npt.NDArray[np.bool_], random: np.random.Generator
 ) -> Positions:
-    """Places of songs that count, never the first of a tracklist or a repeat within it; drawn list by list."""
+    """Places of songs that count, never the first of a tracklist or a repeat within it; drawn list by list.
+
+    `of_list` of each at most, and no list more once there are `at_most`.
+    """
     lists, places, songs = [], [], []
     count = 0
     for number in random.permutation(np.flatnonzero(sets.lengths > 1)).tolist():

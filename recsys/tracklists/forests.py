@@ -30,6 +30,8 @@ class Forest:
     """Boosted trees, as an ONNX graph."""
 
     onnx: bytes
+    threads: int = 0
+    """That weigh songs together, all there are by default. With one, a logit does not depend on the songs beside it."""
 
     @cached_property
     def _session(self) -> Any:
@@ -37,6 +39,7 @@ class Forest:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = self.threads
         return onnxruntime.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
 
     def logits(self, features: Floats) -> Floats:
@@ -55,7 +58,7 @@ def check_forest(forest: Forest, features: int) -> None:
     try:
         forest.logits(np.zeros((1, features), dtype=np.float32))
     except Exception as error:
-        raise ValueError(f"a forest of the blend cannot be read: {error}") from error
+        raise ValueError(f"a forest cannot be read: {error}") from error
 
 
 def grown_forest(

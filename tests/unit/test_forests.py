@@ -83,7 +83,7 @@ def test_a_threshold_is_rounded_to_the_largest_float32_that_is_not_above_it(valu
 
 @pytest.mark.parametrize("onnx", [b"", b"no graph"])
 def test_what_is_no_forest_is_said_to_be_none(onnx: bytes) -> None:
-    with pytest.raises(ValueError, match="a forest of the blend cannot be read"):
+    with pytest.raises(ValueError, match="a forest cannot be read"):
         check_forest(Forest(onnx), WIDTH)
 
 
