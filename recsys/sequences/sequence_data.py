@@ -49,13 +49,14 @@ class SequenceData:
 
     def identity(self, options: SequenceOptions) -> str:
         """A hash of all that decides the weights, but for the number of epochs and the device."""
-        arrays: dict[str, Any] = {"features": self.features.songs, "fillers": self.features.fillers}
+        arrays: dict[str, Any] = {name: getattr(self.features, name) for name in ("songs", "artists", "fillers")}
         for name in ("training", "validation"):
             part: Part = getattr(self, name)
             for field, values in zip(part.steps._fields, part.steps, strict=True):
                 arrays[f"{name}.{field}"] = values
             arrays |= {f"{name}.djs": part.djs, f"{name}.quarters": part.quarters}
-        arrays |= matrix_arrays("graph", self.snapshot.song_song)
+        for name in ("song_song", "artist_artist", "credits"):
+            arrays |= matrix_arrays(name, getattr(self.snapshot, name))
         asked = {name: value for name, value in asdict(options).items() if name not in ("epochs", "device")}
         return hashlib.sha256((hash_of(arrays) + json.dumps(asked, sort_keys=True)).encode()).hexdigest()
 

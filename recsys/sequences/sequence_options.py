@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recsys.device import Device
+from recsys.errors import SettingsError
 
 EncoderName = Literal["lstm", "gru", "transformer"]
 HeadName = Literal["hierarchy", "softmax"]
@@ -61,6 +62,22 @@ class SequenceOptions:
     """Of the tracklists, by which the best epoch is chosen; with 0 the last one is."""
     seed: int = 0
     device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained.
+
+        Raises:
+            SettingsError: a number is out of its range.
+        """
+        rates = (self.dropout, self.recurrent_dropout, self.validation_share, *self.level_dropouts)
+        if min(self.epochs, self.batch_size, self.width, self.layers, self.heads) < 1:
+            raise SettingsError("epochs, batch size, width, layers and heads are 1 or more")
+        if self.learning_rate <= 0 or self.weight_decay < 0 or self.half_life < 0 or self.clip <= 0:
+            raise SettingsError("the learning rate and the clip are over 0, weight decay and half-life 0 or more")
+        if not all(0 <= rate < 1 for rate in rates):
+            raise SettingsError("dropout and the share of validation are from 0 to under 1")
+        if self.encoder == "transformer" and self.width % self.heads:
+            raise SettingsError(f"the width of a transformer is a multiple of its {self.heads} heads")
 
     @property
     def top(self) -> int:

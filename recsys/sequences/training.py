@@ -46,11 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     asked = {part.name: getattr(given, part.name) for part in fields(SequenceOptions) if hasattr(given, part.name)}
     try:
+        options = SequenceOptions(**asked)
         with _processes(given.device) as rank:
             trained = train_sequence_model(
                 given.snapshot,
                 given.output,
-                SequenceOptions(**asked),
+                options,
                 recommender=given.recommender,
                 progress=by_step(sys.stderr.write) if rank == 0 else silent,
                 writes=rank == 0,

@@ -217,6 +217,15 @@ def test_a_recommender_that_is_none_is_refused(folder: Path, capsys: pytest.Capt
     assert "holds no tracklist recommender" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [["--epochs", "0"], ["--dropout", "1"], ["--learning-rate", "-1"], ["--encoder", "transformer", "--width", "9"]],
+)
+def test_numbers_out_of_range_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str], asked: list[str]) -> None:
+    assert main(["--snapshot", str(folder), "--output", str(folder.with_name("no")), *asked]) == 1
+    assert capsys.readouterr().err.startswith("recsys: ")
+
+
 def test_two_processes_train_as_one_does(folder: Path) -> None:
     asked = ["--snapshot", str(folder), "--encoder", "transformer", "--head", "softmax", "--dropout", "0"]
     asked += ["--epochs", "2", "--batch-size", "16", "--width", "16", "--layers", "1", "--device", "cpu"]
