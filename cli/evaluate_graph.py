@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from recsys.evaluation.graph import GraphResult
 
 PLAIN = ("popularity", "own", "own-90d", "dj-knn", "item-knn", "als", "bpr", "blend")
-METHODS = (*PLAIN, "lightgcn", "tl-mgccf", "no-artists", "no-factors", "no-graphs")
+METHODS = (*PLAIN, "lightgcn", "tl-mgccf", "no-artists", "no-factors", "no-graphs", "sampled")
 """Those of `recsys.evaluation.graph_methods`, named here so that `--help` imports nothing heavy."""
 
 
@@ -20,7 +20,7 @@ def evaluate(
     methods: list[str] = typer.Option(
         [], "--method", metavar="NAME",
         help=f"Only this one; may be repeated. Without it {', '.join(PLAIN)}. What wants a GPU is asked for by name:"
-        f" {', '.join(METHODS[len(PLAIN):])} (the last three: tl-mgccf without a part of it).",
+        f" {', '.join(METHODS[len(PLAIN):])} (tl-mgccf without a part of it; with vectors of sampled passes).",
     ),
     model: list[str] = typer.Option(
         [], metavar="NAME", help="Also an imported recommender, trained on this snapshot, as the database answers."

@@ -8,7 +8,7 @@ from recsys.progress import Progress, silent
 from recsys.tracklists.blend import BlendOptions
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
 from recsys.tracklists.graph_snapshot import GraphSnapshot
-from recsys.tracklists.mgccf import MgccfOptions, Part
+from recsys.tracklists.mgccf import MgccfOptions, Part, averaged
 from recsys.tracklists.past import Newcomers, past_of
 from recsys.tracklists.stored_arrays import Floats, Integers
 
@@ -19,6 +19,10 @@ ABLATIONS: dict[str, tuple[Part, ...]] = {
     "no-graphs": ("multi-graph",),
 }
 """TL-MGCCF, and without its artists, its factorisation losses, and the neighbours in its graphs."""
+
+
+PASSES = 100
+"""Of `sampled`, TL-MGCCF with vectors as the notebook makes them."""
 
 
 class Foretold:
@@ -56,14 +60,18 @@ def fit_mgccf(
     snapshot: GraphSnapshot,
     without: tuple[Part, ...] = (),
     *,
+    passes: int = 0,
     device: Device = "auto",
     seed: int = 0,
     progress: Progress = silent,
 ) -> Foretold:
-    """TL-MGCCF with its published options, trained on a snapshot."""
+    """TL-MGCCF with its published options, trained on a snapshot; its vectors may be means of sampled `passes`."""
     from recsys.tracklists.mgccf_training import train_mgccf
 
     model = train_mgccf(snapshot, MgccfOptions(device=device, seed=seed, without=without), None, progress)
+    if passes:
+        progress("drawing passes", 0, 0)
+        model = averaged(snapshot, model, passes, seed)
     return Foretold(MgccfRecommender(model, snapshot.plays), len(snapshot.songs))
 
 

@@ -8,7 +8,7 @@ from recsys.errors import UnknownNameError
 from recsys.evaluation.graph import GraphResult, Scorer, TruthOptions, check_truth, evaluate_graph
 from recsys.evaluation.graph_baselines import DjNeighbours, OwnRepeats, Popularity, SongNeighbours
 from recsys.evaluation.graph_factors import fit_als, fit_bpr, fit_lightgcn
-from recsys.evaluation.graph_learned import ABLATIONS, fit_blend, fit_mgccf
+from recsys.evaluation.graph_learned import ABLATIONS, PASSES, fit_blend, fit_mgccf
 from recsys.progress import Progress, silent
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.later import Later
@@ -42,11 +42,14 @@ METHODS: Mapping[str, Fit] = {
     "blend": lambda snapshot, how: fit_blend(snapshot, seed=how.seed, progress=how.progress),
     "lightgcn": lambda snapshot, how: fit_lightgcn(snapshot, device=how.device, seed=how.seed, progress=how.progress),
     **{name: _ablation(without) for name, without in ABLATIONS.items()},
+    "sampled": lambda snapshot, how: fit_mgccf(
+        snapshot, passes=PASSES, device=how.device, seed=how.seed, progress=how.progress
+    ),
 }
 """Fitted on a snapshot when they are asked for."""
 
 
-DEFAULT_METHODS = tuple(name for name in METHODS if name not in ("lightgcn", *ABLATIONS))
+DEFAULT_METHODS = tuple(name for name in METHODS if name not in ("lightgcn", *ABLATIONS, "sampled"))
 """The others take a GPU a minute and a processor hours."""
 
 

@@ -6,7 +6,7 @@ trained model answers, by numpy and scipy alone, every node with its full weight
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -137,6 +137,20 @@ def shares(matrix: Matrix) -> Matrix:
     """Rows over their sums; what is empty stays so."""
     sums = np.asarray(matrix.sum(axis=1)).ravel()
     return (sparse.diags(1 / np.where(sums > 0, sums, 1)) @ matrix).tocsr().astype(np.float32)
+
+
+def drawn_shares(matrix: Matrix, draws: int, random: np.random.Generator) -> Matrix:
+    """Rows over their sums, each told by `draws` of its entries, with replacement, in proportion to them."""
+    lengths = np.diff(matrix.indptr)
+    rows = np.flatnonzero(lengths)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    within = np.cumsum(matrix.data, dtype=np.float64)
+    before = np.concatenate([[0.0], within])[matrix.indptr]
+    places = row + (within - before[row]) / np.maximum(np.diff(before), 1e-12)[row]
+    found = np.searchsorted(places, rows[:, None] + random.random((len(rows), draws)), side="right")
+    drawn = matrix.indices[np.minimum(found, matrix.indptr[rows + 1][:, None] - 1)]
+    values = np.full(drawn.size, 1 / draws, dtype=np.float32)
+    return sparse.csr_matrix((values, (np.repeat(rows, draws), drawn.ravel())), shape=matrix.shape)
 
 
 def layer(weights: Weights, name: Layer, half: int, side: Side, own: Floats, neighbours: Floats) -> Floats:
@@ -305,8 +319,16 @@ def embedded(
     weights: Weights,
     options: MgccfOptions,
     history: list[dict[str, float]],
+    random: np.random.Generator | None = None,
 ) -> Mgccf:
-    """The vectors that trained weights give to every song, artist and DJ, without chance."""
+    """The vectors that trained weights give to every song, artist and DJ: without chance, of whole neighbourhoods.
+
+    With `random` it is one sampled pass, such as training makes and the notebook averages.
+    """
+
+    def told(matrix: Matrix, draws: int) -> Matrix:
+        return shares(matrix) if random is None else drawn_shares(matrix, draws, random)
+
     count_songs, count_artists = graphs.credits.shape
     songs, artists, djs = np.split(weights["embedding"], np.cumsum([count_songs, count_artists]))
     encoded = {
@@ -319,11 +341,13 @@ def embedded(
     dj_parts, items = [], {}
     for number, half in enumerate(graphs.halves):
         clicks, own = graphs.clicks_of(half), songs if half == "song" else artists
-        by_dj, by_item = shares(clicks), shares(clicks.T.tocsr())
-        first_dj = layer(weights, "first", number, "dj", djs, by_dj @ own)
-        first_item = layer(weights, "first", number, "item", own, by_item @ djs)
-        second_dj = layer(weights, "second", number, "dj", first_dj, by_dj @ first_item)
-        items[half] = layer(weights, "second", number, "item", first_item, by_item @ first_dj) + encoded[half]
+        by_item = clicks.T.tocsr()
+        near, next_to = options.first_draws, options.second_draws
+        first_dj = layer(weights, "first", number, "dj", djs, told(clicks, near) @ own)
+        first_item = layer(weights, "first", number, "item", own, told(by_item, near) @ djs)
+        second_dj = layer(weights, "second", number, "dj", first_dj, told(clicks, next_to) @ first_item)
+        second_item = layer(weights, "second", number, "item", first_item, told(by_item, next_to) @ first_dj)
+        items[half] = second_item + encoded[half]
         dj_parts.append(second_dj + encoded["dj"][:, number * options.output : (number + 1) * options.output])
     no_artists = np.zeros((count_artists, options.output), dtype=np.float32)
     artist_vectors, artist_likeness = items.get("artist", no_artists), encoded.get("artist", no_artists)
@@ -353,3 +377,15 @@ def embedded(
         played = snapshot.plays[others].tocsr()
         dj_vectors[others] = model.fold_in(played.log1p())
     return model
+
+
+def averaged(snapshot: GraphSnapshot, model: Mgccf, passes: int, seed: int = 0) -> Mgccf:
+    """The model with vectors of songs and DJs that are means over sampled passes, as the notebook has them."""
+    graphs = graphs_of(snapshot, model.options.without)
+    random = np.random.default_rng(seed)
+    songs, djs = np.zeros_like(model.song_vectors), np.zeros_like(model.dj_vectors)
+    for _ in range(passes):
+        drawn = embedded(snapshot, graphs, model.weights, model.options, model.history, random)
+        songs += drawn.song_vectors / passes
+        djs += drawn.dj_vectors / passes
+    return replace(model, song_vectors=songs, dj_vectors=djs)

@@ -12,7 +12,18 @@ from scipy import sparse
 
 from recsys.errors import NotReadyError, SettingsError
 from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
-from recsys.tracklists.mgccf import Graphs, Mgccf, MgccfOptions, Part, embedded, graphs_of, normalised
+from recsys.tracklists.mgccf import (
+    Graphs,
+    Mgccf,
+    MgccfOptions,
+    Part,
+    averaged,
+    drawn_shares,
+    embedded,
+    graphs_of,
+    normalised,
+    shares,
+)
 from recsys.tracklists.mgccf_module import PARTS, MgccfModule, cooccurrence_of, hetero_data
 from recsys.tracklists.mgccf_plan import Planner, Relation, StepPlan
 from recsys.tracklists.mgccf_training import Trainer, train_mgccf
@@ -385,6 +396,22 @@ def test_a_model_is_the_same_after_it_was_taken_apart(trained: Mgccf) -> None:
     del arrays["trained"]
     with pytest.raises(KeyError, match="trained"):
         Mgccf.from_arrays(arrays, trained.options)
+
+
+def test_drawn_neighbours_tell_on_average_what_all_of_them_tell() -> None:
+    matrix = sparse.csr_matrix(np.array([[1.0, 3, 0], [0, 0, 0], [0, 0, 2]]))
+    random = np.random.default_rng(0)
+    drawn = [drawn_shares(matrix, 4, random).toarray() for _ in range(2000)]
+    assert {tuple(row) for told in drawn for row in told[1:]} == {(0, 0, 0), (0, 0, 1)}
+    assert {told[0, 0] for told in drawn} == {0, 0.25, 0.5, 0.75, 1}
+    np.testing.assert_allclose(np.mean(drawn, axis=0), shares(matrix).toarray(), atol=0.02)
+
+
+def test_many_sampled_passes_come_near_the_whole_neighbourhoods() -> None:
+    model = train_mgccf(toy(), TINY)
+    apart = [np.abs(averaged(toy(), model, passes).dj_vectors - model.dj_vectors).mean() for passes in (1, 100)]
+    assert 0 < apart[1] < apart[0] / 3
+    np.testing.assert_array_equal(averaged(toy(), model, 2).song_vectors, averaged(toy(), model, 2).song_vectors)
 
 
 def test_songs_without_artists_have_none_in_their_vectors() -> None:
