@@ -30,6 +30,7 @@ WITH member AS NOT MATERIALIZED (
     FROM song_membership AS m
    CROSS JOIN generate_series(0, 2) AS l (level)
     LEFT JOIN song_stats AS st ON st.song_id = m.song_id
+   WHERE m.probabilities[l.level * cardinality(m.clusters) / 3 + 1] > 0
 ), song_place AS (
   SELECT m.model_id, m.level, m.cluster, m.song_id,
          row_number() OVER (PARTITION BY m.model_id, m.level, m.cluster ORDER BY m.plays DESC, m.song_id) AS place

@@ -71,7 +71,7 @@ def song_clusters(connection: psycopg.Connection, model_id: int, level: int | No
     with connection.cursor(row_factory=class_row(SongCluster)) as cursor:
         found = cursor.execute(STATS, {"model": model_id, "level": level}).fetchall()
     if not found:
-        raise NotReadyError("the model knows no clusters: import one that was trained with --head hierarchy")
+        raise NotReadyError("the model knows no clusters: train one with `recsys tracklists train --model tl-lstm`")
     return found
 
 
