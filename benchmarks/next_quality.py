@@ -16,9 +16,8 @@ from pathlib import Path
 
 from recsys.evaluation.next_learned import network_method
 from recsys.evaluation.next_methods import DEFAULT_METHODS, METHODS, chosen_methods, measure
-from recsys.evaluation.next_runs import part_of
 from recsys.evaluation.next_song import NextSongOptions
-from recsys.evaluation.next_tables import next_tables
+from recsys.evaluation.next_tables import next_tables, part_of
 from recsys.progress import by_step
 from recsys.tracklists.graph_snapshot import load_graph_snapshot
 from recsys.tracklists.later import load_later

@@ -22,6 +22,9 @@ def evaluate(
     network: list[Path] = typer.Option(
         [], metavar="DIR", help="Also a network that was trained on this snapshot; may be repeated."
     ),
+    model: list[str] = typer.Option(
+        [], metavar="NAME", help="Also an imported model of next songs or tracklists; may be repeated."
+    ),
     tracklists: int = typer.Option(4_000, min=1, metavar="COUNT", help="Draw so many of the later tracklists."),
     positions: int = typer.Option(5, min=1, metavar="COUNT", help="And of each at most so many positions."),
     context: int = typer.Option(15, min=1, metavar="COUNT", help="Show so many songs before a position."),
@@ -58,6 +61,10 @@ def evaluate(
     order = load_running_order(folder, graph_facts.content_hash)
     check_storable(settings)
     chosen |= {trained.name: network_method(trained, snapshot, graph_facts.content_hash) for trained in network}
+    if model:
+        from recsys.evaluation.next_stored import stored_method
+
+        chosen |= {name: stored_method(settings, name, snapshot, graph_facts.content_hash) for name in model}
     options = NextSongOptions(tracklists, positions, context, days, renew, least_plays, seed)
     with output.steps("reading") as show:
         results = measure(order, chosen, options, show)

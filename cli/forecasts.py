@@ -1,7 +1,6 @@
 """What DJs will play, and what goes with somebody's likes: the tracklist recommender's half of `recsys recommend`."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +10,13 @@ import typer
 from recsys.errors import RecsysError, UnknownNameError
 
 from . import output
+from .likes import find_likes, like_texts, lines_of, note_used
 from .lists import FileFormat, print_tracks, wrote_file
 
 if TYPE_CHECKING:
     import psycopg
 
     from recsys.tracklists.recommend import ForecastTrack
-
-_COMMENT = re.compile(r"^\s*#.*|\s#(\s.*)?$")
-"""The # of a comment after a name has whitespace on both sides: "Raw Cuts #3" is a title."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def _answer_file(connection: "psycopg.Connection", djs: Path, model: int, asked:
     if asked.form is not None:
         raise typer.BadParameter("--djs writes JSON lines", param_hint="--format")
     lines, unknown = [], 0
-    names = _lines(djs)
+    names = lines_of(djs)
     for name in names:
         tracks: Sequence[ForecastTrack] = []
         try:
@@ -99,66 +96,22 @@ def _answer_file(connection: "psycopg.Connection", djs: Path, model: int, asked:
 
 def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:
     """Songs for somebody who likes some; what is not known of them is listed, and the rest used."""
-    from recsys.catalog import find_song
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
     from recsys.tracklists.recommend import known_likes, loaded_recommender, recommend_for_likes, tracklist_model
 
-    if not all(text.strip() for text in like):
-        raise typer.BadParameter('it names no song: give one as "Artist - Title"', param_hint="--like")
-    texts = [*like, *(_lines(likes) if likes is not None else [])]
-    if not texts:
-        raise RecsysError(f"{likes} names no song: write one a line, as Artist - Title")
-    scores: dict[int, float] = {}
-    named: list[int] = []
+    texts = like_texts(like, likes)
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         model = tracklist_model(connection, asked.model)
-        for text in texts:
-            name, score = _scored(text)
-            try:
-                song = find_song(connection, name, nearest=len(texts) == 1)
-            except UnknownNameError as error:
-                output.note(str(error))
-                continue
-            scores[song.id] = scores.get(song.id, 0) + score
-            named.append(song.id)
+        found = find_likes(connection, texts)
         trained = loaded_recommender(connection, model)
-        known = set(trained.songs[known_likes(trained, scores)[0]].tolist())
-        used = sum(song in known for song in named)
-        tracks = recommend_for_likes(connection, scores, asked.n, model_id=model)
+        known = set(trained.songs[known_likes(trained, found.scores)[0]].tolist())
+        used = sum(song in known for song in found.named)
+        tracks = recommend_for_likes(connection, found.scores, asked.n, model_id=model)
     if not tracks:
         raise RecsysError("no song is left to go by: none is known and in tracklists enough; name others")
-    if used < len(texts):
-        is_used = f"{used} of {len(texts)} songs {'is' if used == 1 else 'are'} used"
-        others = "the other is" if len(texts) - used == 1 else "the others are"
-        output.note(f"{is_used}, {others} not known or in too few tracklists")
+    note_used(used, len(texts))
     if wrote_file(tracks, asked.form, asked.out, name="for likes", as_json=asked.as_json):
         return
     print_tracks(tracks, 3)
-
-
-def _lines(file: Path) -> list[str]:
-    """What a file's lines say, without blank ones and comments: a line's own, or one at its end.
-
-    Raises:
-        RecsysError: it is not text.
-    """
-    try:
-        lines: Iterable[str] = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise RecsysError(f"{file} is not UTF-8 text") from None
-    said = [_COMMENT.sub("", line).strip() for line in lines]
-    return [line for line in said if line]
-
-
-def _scored(text: str) -> tuple[str, float]:
-    """A song and its score, 1 where none is given after the last `=`."""
-    name, _, score = text.rpartition("=")
-    try:
-        value = float(score) if name else 1.0
-    except ValueError:
-        return text, 1.0
-    if not 0 < value < float("inf"):
-        raise typer.BadParameter(f"the score of {name!r} must be a number above 0", param_hint="--like")
-    return (name.strip() or text), value

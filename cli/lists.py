@@ -22,6 +22,9 @@ class FileFormat(StrEnum):
 
 
 N = typer.Option(10, "--n", "-n", min=1, max=10_000, metavar="COUNT", help="How many.")
+EXCLUDE_ARTIST = typer.Option([], metavar="NAME", help="Leave an artist out, in any role; may be repeated.")
+EXCLUDE_TRACK = typer.Option([], metavar="SONG", help='Leave a song out: a URI or "Artist - Title"; may be repeated.')
+MAX_PER_ARTIST = typer.Option(None, min=1, metavar="COUNT", help="At most so many songs of an artist.")
 FORMAT = typer.Option(
     None, "--format", metavar="FORMAT", help="Write a file's text instead of a table: csv, uris or m3u8."
 )

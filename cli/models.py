@@ -1,7 +1,7 @@
 """`recsys model`: trained encoders and recommenders that are brought home, and what there is."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -9,11 +9,19 @@ from recsys.errors import RecsysError
 
 from . import output
 
+if TYPE_CHECKING:
+    from recsys.sequences.imported import SequenceSummary
+    from recsys.sequences.imported_next import NextSummary
+    from recsys.tracklists.imported import RecommenderSummary
+
 RECOMMENDER_FILE = "recommender.json"
 """A folder that holds it is a tracklist recommender's; its name is known here so that numpy need not be imported."""
 
 NEXT_FILE = "next.json"
 """Likewise of a recommender of next songs."""
+
+SEQUENCE_FILE = "sequence.json"
+"""Likewise of a tracklist model."""
 
 GRAPH_FILE = "graph.json"
 """Likewise of graphs that are still to be trained on."""
@@ -23,14 +31,14 @@ app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
 @app.command("import")
 def import_(
-    folder: Path = typer.Argument(metavar="DIR", help="What `titles finetune` or `tracklists train` wrote."),
+    folder: Path = typer.Argument(metavar="DIR", help="What training wrote."),
     name: str = typer.Option(None, metavar="NAME", help="What to call it; the folder's name by default."),
     as_json: bool = output.JSON,
 ) -> None:
-    """Check a trained encoder or tracklist recommender and take it up.
+    """Check a trained encoder, tracklist recommender or tracklist model and take it up.
 
-    It is copied and registered; the same one twice is one model. An encoder is exported to ONNX; a tracklist
-    recommender fills its tables and answers from then on.
+    It is copied and registered; the same one twice is one model. An encoder is exported to ONNX; the others fill their
+    tables and answer from then on.
     """
     from recsys.config import load_settings
     from recsys.titles.trained import import_model
@@ -40,6 +48,9 @@ def import_(
         return
     if (folder / NEXT_FILE).exists():
         _import_next(folder, name, as_json=as_json)
+        return
+    if (folder / SEQUENCE_FILE).exists():
+        _import_sequence(folder, name, as_json=as_json)
         return
     if (folder / GRAPH_FILE).exists():
         raise RecsysError(f"{folder} holds graphs: train on them with `recsys tracklists train --snapshot {folder}`")
@@ -62,6 +73,7 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
 
     with output.steps("model") as show:
         summary = import_recommender(load_settings(), folder, name=name, progress=show)
+    _note_if_already_there(summary)
     if as_json:
         output.print_json([summary])
         return
@@ -73,7 +85,9 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
     ]
     output.print_table(output.table(("imported", "left"), ("", "left")), rows)
     if summary.before:
-        output.note(f"answers are as of {summary.before} from now on: import another model to go back")
+        output.note(
+            f"answers are as of {summary.before} from now on: `recsys model use NAME` goes back to another model"
+        )
     output.note('next: recsys recommend --dj NAME, or recsys recommend --like "Artist - Title"')
 
 
@@ -83,6 +97,7 @@ def _import_next(folder: Path, name: str | None, *, as_json: bool) -> None:
 
     with output.steps("model") as show:
         summary = import_next_recommender(load_settings(), folder, name=name, progress=show)
+    _note_if_already_there(summary)
     if as_json:
         output.print_json([summary])
         return
@@ -94,6 +109,48 @@ def _import_next(folder: Path, name: str | None, *, as_json: bool) -> None:
     ]
     output.print_table(output.table(("imported", "left"), ("", "left")), rows)
     output.note("next: recsys tracklists next --prefixes FILE.jsonl")
+
+
+def _import_sequence(folder: Path, name: str | None, *, as_json: bool) -> None:
+    from recsys.config import load_settings
+    from recsys.sequences.imported import import_sequence_model
+
+    with output.steps("model") as show:
+        summary = import_sequence_model(load_settings(), folder, name=name, progress=show)
+    _note_if_already_there(summary)
+    if as_json:
+        output.print_json([summary])
+        return
+    rows = [
+        ("model", f"{summary.name} (model {summary.model_id}), {summary.model}"),
+        ("tracklists", f"before {summary.before}" if summary.before else "all"),
+        ("songs", output.number(summary.songs)),
+        ("DJs", output.number(summary.djs)),
+        *([("clusters", ", ".join(map(output.number, reversed(summary.clusters))))] if summary.clusters else []),
+    ]
+    output.print_table(output.table(("imported", "left"), ("", "left")), rows)
+    output.note('next: recsys generate --seed "Artist - Title", or recsys tracklists clusters')
+
+
+def _note_if_already_there(summary: "RecommenderSummary | NextSummary | SequenceSummary") -> None:
+    if summary.already_there:
+        output.note(f"already there, and the one that answers now: {summary.name} (model {summary.model_id})")
+
+
+@app.command()
+def use(
+    name: str = typer.Argument(metavar="NAME", help="A model's name or id, as `recsys model list` shows them."),
+) -> None:
+    """Let an earlier model answer again where none is named.
+
+    A model of tracklists, or the title recommender of an encoder that has embedded titles. Vectors and forecasts stay
+    in their tables until a model of the same name is imported, so nothing is computed.
+    """
+    from recsys.config import load_settings
+    from recsys.titles.trained import use_model
+
+    used = use_model(load_settings(), name)
+    output.note(f"{used.name} (model {used.id}) is the {used.kind} that answers from now on")
 
 
 @app.command("list")

@@ -15,6 +15,8 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
+    from rich.text import Text
+    from rich.tree import Tree
 
 Justify = Literal["left", "right"]
 
@@ -83,11 +85,24 @@ def table(*columns: tuple[str, Justify], title: str | None = None) -> "Table":
 
 def print_table(made: "Table", rows: Iterable[Sequence[object]]) -> None:
     """Print rows in a table: to the terminal's width, or in full where stdout is not a terminal."""
-    from rich.console import Console
     from rich.text import Text
 
     for row in rows:
         made.add_row(*(Text("" if cell is None else _printable(str(cell))) for cell in row))
+    print_whole(made)
+
+
+def one_line(text: str) -> "Text":
+    """Text for a tree, that is cut off where the terminal ends."""
+    from rich.text import Text
+
+    return Text(_printable(text), no_wrap=True, overflow="ellipsis")
+
+
+def print_whole(made: "Table | Tree") -> None:
+    """Print a table or a tree: to the terminal's width, or in full where stdout is not a terminal."""
+    from rich.console import Console
+
     if sys.stdout.isatty():
         Console().print(made)
         return

@@ -9,7 +9,21 @@ import typer
 
 from . import output
 from .forecasts import Asked, answer_djs, answer_likes
-from .lists import AS_OF, FORMAT, OUTPUT, FileFormat, N, form_of, print_tracks, split_as_of, wrote_file
+from .likes import LIKE, LIKES
+from .lists import (
+    AS_OF,
+    EXCLUDE_ARTIST,
+    EXCLUDE_TRACK,
+    FORMAT,
+    MAX_PER_ARTIST,
+    OUTPUT,
+    FileFormat,
+    N,
+    form_of,
+    print_tracks,
+    split_as_of,
+    wrote_file,
+)
 
 if TYPE_CHECKING:
     from recsys.catalog import ListedTrack
@@ -36,13 +50,9 @@ def recommend(
     vote: Vote = typer.Option(
         Vote.SOFT, metavar="VOTE", help="soft: titles by nearness; seed: the paper's count of 50 playlists."
     ),
-    exclude_artist: list[str] = typer.Option(
-        [], metavar="NAME", help="Leave an artist out, in any role; may be repeated."
-    ),
-    exclude_track: list[str] = typer.Option(
-        [], metavar="SONG", help='Leave a song out: a URI or "Artist - Title"; may be repeated.'
-    ),
-    max_per_artist: int = typer.Option(None, min=1, metavar="COUNT", help="At most so many songs of an artist."),
+    exclude_artist: list[str] = EXCLUDE_ARTIST,
+    exclude_track: list[str] = EXCLUDE_TRACK,
+    max_per_artist: int = MAX_PER_ARTIST,
     seed_track: list[str] = typer.Option(
         [], metavar="SONG", help='Go on with a song: a URI or "Artist - Title"; may be repeated.'
     ),
@@ -54,12 +64,8 @@ def recommend(
         metavar="FILE",
         help="A DJ a line; a line {dj, tracks: [{title, artists, score}]} comes out for each.",
     ),
-    like: list[str] = typer.Option(
-        [], metavar="SONG[=SCORE]", help='Songs for somebody who likes this one: "Artist - Title=2"; may be repeated.'
-    ),
-    likes: Path = typer.Option(
-        None, exists=True, dir_okay=False, metavar="FILE", help="The same, a song a line; # begins a comment."
-    ),
+    like: list[str] = LIKE,
+    likes: Path = LIKES,
     new: bool = typer.Option(False, "--new", help="With --dj or --djs: only songs that the DJ never played."),
     model: str = typer.Option(None, metavar="NAME", help="Which tracklist recommender; the last one by default."),
     as_of: str = AS_OF,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from . import next_song, output, train_tracklists
+from . import next_song, output, song_clusters, train_tracklists
 
 app = typer.Typer(no_args_is_help=True, help="Songs, artists and DJs that go together in tracklists.")
 
@@ -72,3 +72,4 @@ def prepare(
 
 app.command("train")(train_tracklists.train)
 app.command("next")(next_song.next_)
+app.command("clusters")(song_clusters.clusters)

@@ -1,5 +1,6 @@
 """A small world of tracklists: DJs of two scenes walk through the songs of theirs in an order that can be learned."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def toy_world(lists: int = 60, songs: int = 40, djs: int = 4) -> tuple[GraphSnap
             dj_lists[dj, number] = 1
     together = np.zeros((songs, songs))
     for own in played:
-        for before, after in zip(own, own[1:], strict=False):
+        for before, after in pairwise(own):
             if before < songs and after < songs:
                 together[before, after] += 1
                 together[after, before] += 1

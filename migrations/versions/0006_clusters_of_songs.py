@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("song_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("clusters", sa.ARRAY(sa.Integer()), nullable=False),
         sa.Column("probabilities", sa.ARRAY(sa.REAL()), nullable=False),
+        sa.Column("is_acapella", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(
             ["model_id"], ["model.id"], name=op.f("song_membership_model_id_fkey"), ondelete="CASCADE"
         ),

@@ -6,7 +6,7 @@ from recsys.database.bulk import (
     copy_integers,
     copy_rows,
     copy_vectors,
-    read_columns,
+    read_arrays,
     read_integers,
     read_vectors,
 )
@@ -54,7 +54,7 @@ __all__ = [
     "install_functions",
     "make_engine",
     "prepare_schema",
-    "read_columns",
+    "read_arrays",
     "read_integers",
     "read_vectors",
     "require_migrated",

@@ -59,34 +59,34 @@ def read_integers(
     connection: psycopg.Connection, query: str, parameters: Mapping[str, object], columns: int
 ) -> list[npt.NDArray[np.int64]]:
     """The columns of a query's rows; all must be bigint and none null, so that COPY's tuples have one width."""
-    return read_columns(connection, query, parameters, ["i8"] * columns)
+    import numpy as np
+
+    fields = [field for column in range(columns) for field in ((f"length {column}", ">i4"), (str(column), ">i8"))]
+    packed = _read_packed(connection, query, parameters, np.dtype([("fields", ">i2"), *fields]))
+    return [packed[str(column)].astype(np.int64) for column in range(columns)]
 
 
-def read_columns(
-    connection: psycopg.Connection,
-    query: str,
-    parameters: Mapping[str, object],
-    types: Sequence[str | tuple[str, int]],
+def read_arrays(
+    connection: psycopg.Connection, query: str, parameters: Mapping[str, object], types: Sequence[str]
 ) -> list[npt.NDArray[Any]]:
-    """The columns of a query's rows by numpy's names of their types (`i8`, `f4`, ..), none null.
+    """The columns of a query's one row, arrays of numpy's `types` (`i8`, `f4`, ..) without nulls; a null is empty.
 
-    A pair of a type and a number is an array of so many elements in each row, shape (rows, number).
+    Few rows of which all is wanted at once come several times faster so than row by row.
     """
     import numpy as np
 
-    fields: list[Any] = [("fields", ">i2")]
-    for column, type_ in enumerate(types):
-        fields.append((f"length {column}", ">i4"))
-        if isinstance(type_, str):
-            fields.append((f"{column}", f">{type_}"))
-        else:
-            element = np.dtype([("length", ">i4"), ("value", f">{type_[0]}")])
-            fields += [(f"dimensions {column}", ">i4", (5,)), (f"{column}", element, (type_[1],))]
-    packed = _read_packed(connection, query, parameters, np.dtype(fields))
-    return [
-        packed[f"{column}"].astype(type_) if isinstance(type_, str) else packed[f"{column}"]["value"].astype(type_[0])
-        for column, type_ in enumerate(types)
-    ]
+    with connection.cursor(binary=True) as cursor:
+        result = cursor.execute(query.encode(), parameters).pgresult
+        assert result is not None
+        found = [result.get_value(0, column) for column in range(len(types))]
+    arrays = []
+    for type_, data in zip(types, found, strict=True):
+        dimensions = int.from_bytes(data[:4], "big") if data else 0
+        shape = np.frombuffer(data, ">i4", 2 * dimensions, 12)[::2].tolist() if data and dimensions else [0]
+        element = np.dtype([("length", ">i4"), ("value", f">{type_}")])
+        packed = np.frombuffer(data or b"", element, offset=12 + 8 * dimensions if dimensions else len(data or b""))
+        arrays.append(packed["value"].astype(type_).reshape(shape))
+    return arrays
 
 
 def copy_vectors(

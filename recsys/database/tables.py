@@ -278,7 +278,7 @@ class Model(Table):
     is_current: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     """The one of its kind that answers where none is named."""
     profiled_at: Mapped[datetime | None]
-    """When its title profiles were last built."""
+    """When what it answers from was last put into tables whole: title profiles, vectors, forecasts."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -426,6 +426,8 @@ class SongMembership(Table):
     song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     clusters: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     probabilities: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    is_acapella: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether the song is a voice alone, which lists do without; told by its name, once."""
 
 
 class Split(Table):

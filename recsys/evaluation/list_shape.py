@@ -88,8 +88,8 @@ def list_shape(lists: Sets, facts: SongFacts) -> ListShape:
 def distances(first: ListShape, second: ListShape) -> dict[str, float]:
     """By respect, how far the lists of two groups are from each other: the Wasserstein distance of their numbers.
 
-    It is the mean by which sorted numbers differ (Villani, "Optimal Transport", 2009, chapter 6, p = 1 on the line), in
-    the respect's own unit. NaN where a group has no number.
+    It is the area between their distribution functions (Vallender, Theory of Probability & Its Applications 18, 1974),
+    in the respect's own unit; of as many numbers the mean by which sorted ones differ. NaN where a group has no number.
     """
     told = {}
     for name in RESPECTS:

@@ -1,9 +1,12 @@
 """What foretells the next song without a network: popularity, rules between two songs, nearest tracklists.
 
-Sources: Ludewig and Jannach, "Evaluation of session-based recommendation algorithms" (UMUAI 28, 2018), whose sessions
-are our tracklists: AR and SR by equations 1 and 3, S-KNN and V-SKNN by section 3.3.
+AR, SR, S-KNN and V-SKNN are those of Ludewig and Jannach, "Evaluation of session-based recommendation algorithms"
+(UMUAI 28, 2018), whose sessions are our tracklists; all name songs that the past's tracklists hold `least_plays` times,
+and fill up with the popular ones.
 
-All name songs that the past's tracklists hold `least_plays` times, and fill up with the popular ones.
+Parameters were chosen on the tracklists of 2016, foretold from those before, and on their first 60 days: 1 to 20 steps,
+50 to 500 neighbours among 200 to 5,000. From 5 steps on, and whatever the neighbours, HR@20 differs by .003 at most,
+less than its interval.
 """
 
 import numpy as np
@@ -89,7 +92,7 @@ class DjPopularity:
 
 
 class AssociationRules:
-    """AR, equation 1: how many tracklists hold a song and the last known one of the prefix."""
+    """AR: how many tracklists hold a song and the last known one of the prefix."""
 
     def __init__(self, past: Past) -> None:
         self._past = past
@@ -101,7 +104,7 @@ class AssociationRules:
 
 
 class SequentialRules:
-    """SR, equation 3: how often a song follows the last known one of the prefix, each time 1 / the steps between."""
+    """SR: how often a song follows the last known one of the prefix, each time 1 / the steps between."""
 
     def __init__(self, order: RunningOrder, past: Past, steps: int = STEPS) -> None:
         self._past = past

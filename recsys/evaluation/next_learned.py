@@ -15,9 +15,8 @@ from recsys.sequences.next_song import NextOptions, NextRecommender, NextSong
 from recsys.sequences.next_training import train_next_song
 from recsys.sequences.played import Played, counts_of
 from recsys.tracklists.graph_snapshot import GraphSnapshot
-from recsys.tracklists.reading import rows_of
 from recsys.tracklists.running_order import UNKNOWN, RunningOrder, Sets
-from recsys.tracklists.stored_arrays import Floats, Integers
+from recsys.tracklists.stored_arrays import Floats, Integers, rows_of
 
 CONTEXT = NextSongOptions.context
 """Songs that a network reads."""

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors, writer_lock
 from recsys.evaluation.next_song import NextSongOptions, NextSongResult
+from recsys.evaluation.next_tables import part_of
 from recsys.evaluation.results import store_result
 from recsys.tracklists.later import LaterFacts
 
@@ -37,13 +38,3 @@ def store_next_results(
                     scores=result.scores,
                     weights=result.positions,
                 )
-
-
-def part_of(facts: LaterFacts, options: NextSongOptions) -> str:
-    """A name for what is foretold: other days, or a past that is renewed, are another part."""
-    parts = [facts.part]
-    if options.days is not None:
-        parts.append(f"the first {options.days} days")
-    if options.renew is not None:
-        parts.append(f"renewed every {options.renew} days")
-    return ", ".join(parts)

@@ -24,7 +24,7 @@ def _slab_times(starts, places, values, dense, out, WIDTH, COLUMNS: tl.constexpr
     column = slab * COLUMNS + tl.arange(0, COLUMNS)
     in_width = column < WIDTH
     begin, end = tl.load(starts + row), tl.load(starts + row + 1)
-    sums = tl.zeros((COLUMNS,), tl.float32)
+    sums = tl.zeros((BLOCK, COLUMNS), tl.float32)
     for first in range(begin, end, BLOCK):
         entry = first + tl.arange(0, BLOCK)
         is_entry = entry < end
@@ -33,8 +33,8 @@ def _slab_times(starts, places, values, dense, out, WIDTH, COLUMNS: tl.constexpr
         told = tl.load(
             dense + place[:, None] * WIDTH + column[None, :], mask=is_entry[:, None] & in_width[None, :], other=0.0
         )
-        sums += tl.sum(value[:, None] * told.to(tl.float32), axis=0)
-    tl.store(out + row * WIDTH + column, sums.to(out.dtype.element_ty), mask=in_width)
+        sums += value[:, None] * told.to(tl.float32)
+    tl.store(out + row * WIDTH + column, tl.sum(sums, axis=0).to(out.dtype.element_ty), mask=in_width)
 
 
 def rows_times_wide(rows: SparseRows, dense: Tensor) -> Tensor:
@@ -49,11 +49,45 @@ def rows_times_wide(rows: SparseRows, dense: Tensor) -> Tensor:
 
 
 @triton.jit
-def _softmax_rows(logits, targets, weights, losses, CLASSES, BLOCK: tl.constexpr):
+def _narrow_softmax(logits, out, CLASSES, PADDED: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    place = tl.arange(0, PADDED)
+    own = tl.load(logits + row * CLASSES + place, mask=place < CLASSES, other=-float("inf"))
+    own = tl.exp(own - tl.max(own))
+    tl.store(out + row * CLASSES + place, (own / tl.sum(own)).to(out.dtype.element_ty), mask=place < CLASSES)
+
+
+def narrow_softmax(logits: Tensor) -> Tensor:
+    """The softmax of rows of float32 numbers (n, classes), as bfloat16 numbers."""
+    count, classes = logits.shape
+    out = torch.empty_like(logits, dtype=torch.bfloat16)
+    _narrow_softmax[(count,)](logits, out, classes, PADDED=triton.next_power_of_2(classes), num_warps=4)
+    return out
+
+
+@triton.jit
+def _softmax_slope(chances, slope, CLASSES, PADDED: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    place = tl.arange(0, PADDED)
+    is_class = place < CLASSES
+    chance = tl.load(chances + row * CLASSES + place, mask=is_class, other=0.0).to(tl.float32)
+    own = tl.load(slope + row * CLASSES + place, mask=is_class, other=0.0).to(tl.float32)
+    told = chance * (own - tl.sum(chance * own))
+    tl.store(slope + row * CLASSES + place, told.to(slope.dtype.element_ty), mask=is_class)
+
+
+def softmax_slope(chances: Tensor, slope: Tensor) -> None:
+    """Make of the gradient of a softmax (n, classes) that of its logits."""
+    count, classes = chances.shape
+    _softmax_slope[(count,)](chances, slope, classes, PADDED=triton.next_power_of_2(classes), num_warps=4)
+
+
+@triton.jit
+def _softmax_rows(logits, targets, weights, losses, CLASSES, STRIDE, BLOCK: tl.constexpr):
     """The cross-entropy of a row, and in place of its logits their gradient, times the row's weight."""
     row = tl.program_id(0).to(tl.int64)
     target, weight = tl.load(targets + row), tl.load(weights + row)
-    at = logits + row * CLASSES
+    at = logits + row * STRIDE
     hit = tl.load(at + target).to(tl.float32)
     most = tl.full((BLOCK,), -float("inf"), tl.float32)
     total = tl.zeros((BLOCK,), tl.float32)
@@ -69,16 +103,16 @@ def _softmax_rows(logits, targets, weights, losses, CLASSES, BLOCK: tl.constexpr
     total = tl.sum(total * tl.exp(most - highest))
     log_total = highest + tl.log(total)
     tl.store(losses + row, weight * (log_total - hit))
-    for first in range(0, CLASSES, BLOCK):
+    for first in range(0, STRIDE, BLOCK):
         place = first + tl.arange(0, BLOCK)
         own = tl.load(at + place, mask=place < CLASSES, other=-float("inf")).to(tl.float32)
         slope = tl.exp(own - log_total) - tl.where(place == target, 1.0, 0.0)
-        tl.store(at + place, (weight * slope).to(logits.dtype.element_ty), mask=place < CLASSES)
+        tl.store(at + place, (weight * slope).to(logits.dtype.element_ty), mask=place < STRIDE)
 
 
-def softmax_rows(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """The weighted cross-entropies of rows (n,), whose logits (n, classes) become their gradient."""
-    count, classes = logits.shape
+def softmax_rows(logits: Tensor, targets: Tensor, weights: Tensor, classes: int) -> Tensor:
+    """The weighted cross-entropies of rows (n,), whose logits (n, classes and some more) become their gradient."""
+    count, stride = logits.shape
     losses = torch.empty(count, device=logits.device)
-    _softmax_rows[(count,)](logits, targets, weights, losses, classes, BLOCK=_CLASSES, num_warps=8)
+    _softmax_rows[(count,)](logits, targets, weights, losses, classes, stride, BLOCK=_CLASSES, num_warps=8)
     return losses

@@ -7,54 +7,20 @@ Tr(C^T A C) / 4m - ||d^T C||^2 / 16m^2, and no multiple of these.
 """
 
 from math import sqrt
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from recsys.tracklists.sparse_products import SparseMatrix
 
-
-def pooled_graph(graph: SparseMatrix, clusters: Tensor) -> Tensor:
-    """C^T A C, (k, k), with a gradient to C; A is symmetric and sparse, (nodes, nodes).
-
-    On a GPU the products are of bfloat16 numbers, summed up in float32.
-    """
-    pooled: Tensor = _PooledGraph.apply(clusters, graph)  # type: ignore[no-untyped-call]
-    return pooled
-
-
-class _PooledGraph(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, clusters: Tensor, graph: SparseMatrix) -> Tensor:
-        if clusters.is_cuda:
-            from recsys.sequences.cluster_kernels import rows_times_wide
-
-            narrow = clusters.to(torch.bfloat16)
-            told = rows_times_wide(graph.rows, narrow)  # (nodes, k)
-        else:
-            narrow, told = clusters, graph @ clusters
-        ctx.save_for_backward(told)
-        return (narrow.T @ told).to(clusters.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        # dL/dC = A C G^T + A^T C G, and A C is there already.
-        (told,) = ctx.saved_tensors
-        both = gradients[0] + gradients[0].T
-        return (told @ both.to(told.dtype)).to(gradients[0].dtype), None
-
-
-def modularity(pooled: Tensor, degrees: Tensor, clusters: Tensor) -> Tensor:
+def modularity(pooled: Tensor, degrees: Tensor) -> Tensor:
     """Q = (Tr(C^T A C) - ||d^T C||^2 / 2m) / 2m, whose loss is -Q; d d^T is never formed.
 
     Args:
         pooled: C^T A C, (k, k).
-        degrees: d, (nodes,).
-        clusters: C, (nodes, k).
+        degrees: C^T d, (k,); its sum is 2m, as rows of C have sum 1.
     """
     twice_edges = degrees.sum()
-    expected = (degrees @ clusters).square().sum() / twice_edges  # the rank-one term
+    expected = degrees.square().sum() / twice_edges  # the rank-one term
     return (pooled.diagonal().sum() - expected) / twice_edges
 
 

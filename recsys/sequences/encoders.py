@@ -99,6 +99,11 @@ class EncoderState(NamedTuple):
     songs: Tensor
     """What a transformer reads again, (n, songs so far)."""
 
+    def at(self, sequences: Tensor) -> "EncoderState":
+        """Some of them, a sequence as often as it is named."""
+        inner = None if self.inner is None else (self.inner[0][sequences], self.inner[1][sequences])
+        return EncoderState(self.hidden[sequences], inner, self.songs[sequences])
+
 
 def encoder_of(width: int, options: SequenceOptions) -> RecurrentEncoder | TransformerEncoder:
     """The encoder that the options name, for inputs of a width."""

@@ -11,6 +11,9 @@ SONGS = -1
 
 _LOGITS_AT_ONCE = 2**26
 
+_LEAST_CHANCE = 1e-38
+"""So that no logarithm is of 0."""
+
 
 class Foreteller:
     """Tensors in and out, on the network's device, without a gradient."""
@@ -20,9 +23,10 @@ class Foreteller:
         self.levels = len(frozen.features)
 
     @torch.inference_mode()
-    def read(self, inputs: Tensor, djs: Tensor) -> Tensor:
-        """States (n, steps, width) after each of the inputs (n, steps), of the latest quarter."""
-        return self.predictor.read(self.frozen.inputs[inputs], djs, self._latest(djs))
+    def read(self, inputs: Tensor, djs: Tensor, quarters: Tensor | None = None) -> Tensor:
+        """States (n, steps, width) after each of the inputs (n, steps), by default of the latest quarter."""
+        quarters = self._latest(djs) if quarters is None else quarters
+        return self.predictor.read(self.frozen.inputs[inputs], djs, quarters)
 
     @torch.inference_mode()
     def step(self, state: EncoderState | None, inputs: Tensor, djs: Tensor) -> EncoderState:
@@ -48,10 +52,18 @@ class Foreteller:
         return self.predictor.mixed(hidden, level, features, teacher) @ features[level].T
 
     @torch.inference_mode()
-    def song_logits(self, hidden: Tensor, teacher: Tensor | None) -> Tensor:
-        """(n, songs), given clusters (n,) of the lowest level, where there are any."""
+    def song_logits(self, hidden: Tensor, teacher: Tensor | None, songs: Tensor | None = None) -> Tensor:
+        """(n, songs), given clusters (n,) of the lowest level, where there are any; of all songs or of some rows."""
         z = self.predictor.mixed(hidden, SONGS, self.frozen.features, teacher) if self.levels else hidden
-        return torch.addmm(self.frozen.bias, z, self.frozen.kernel.T)
+        kernel, bias = self.frozen.kernel, self.frozen.bias
+        if songs is not None:
+            kernel, bias = kernel[songs], bias[songs]
+        return torch.addmm(bias, z, kernel.T)
+
+    def narrowed(self, songs: Tensor) -> "Foreteller":
+        """The same network, whose song logits are of some songs."""
+        frozen = self.frozen._replace(kernel=self.frozen.kernel[songs], bias=self.frozen.bias[songs])
+        return Foreteller(self.predictor, frozen)
 
     @torch.inference_mode()
     def next_scores(self, hidden: Tensor, beam: int) -> Tensor:
@@ -64,15 +76,14 @@ class Foreteller:
         if not self.levels:
             return torch.log_softmax(self.song_logits(hidden, None), dim=1)
         chosen, chances = self._clusters(hidden, beam)  # (n, kept)
-        kept = chosen.shape[1]
         rows = max(1, _LOGITS_AT_ONCE // len(self.frozen.kernel))
-        scores = torch.full((len(hidden), len(self.frozen.kernel)), -torch.inf, device=hidden.device)
-        for place in range(kept):
-            for first in range(0, len(hidden), rows):
-                part = slice(first, first + rows)
-                own = torch.log_softmax(self.song_logits(hidden[part], chosen[part, place]), dim=1)
-                scores[part] = torch.logaddexp(scores[part], own + chances[part, place, None])
-        return scores
+        summed = torch.zeros((len(hidden), len(self.frozen.kernel)), device=hidden.device)
+        for first in range(0, len(hidden), rows):
+            part = slice(first, first + rows)
+            for place in range(chosen.shape[1]):
+                own = torch.softmax(self.song_logits(hidden[part], chosen[part, place]), dim=1)
+                summed[part].addcmul_(own, chances[part, place, None].exp())
+        return summed.clamp_(min=_LEAST_CHANCE).log_()
 
     def _clusters(self, hidden: Tensor, beam: int) -> tuple[Tensor, Tensor]:
         """Clusters of the lowest level that a beam keeps and the logs of their probabilities, each (n, kept)."""

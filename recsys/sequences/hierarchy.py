@@ -7,13 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import selu
 
-from recsys.sequences.dmon import collapse, economy, modularity, pooled_graph
+from recsys.sequences.dmon import collapse, economy, modularity
 from recsys.sequences.sequence_options import SequenceOptions
+from recsys.sequences.song_clusters import SongClusters, song_clusters
 from recsys.sequences.song_features import SongFeatures
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.mgccf import normalised
 from recsys.tracklists.sparse_products import SparseMatrix, sparse_rows
 from recsys.tracklists.stored_arrays import Floats, Matrix
+
+_LEAST = 1e-6
 
 
 def standardised(features: Tensor) -> Tensor:
@@ -86,12 +89,27 @@ class Assignment(nn.Module):
 
     def __init__(self, width: int, clusters: int) -> None:
         super().__init__()
-        self.kernel = nn.Parameter(nn.init.orthogonal_(torch.empty(width, clusters)))
-        self.bias = nn.Parameter(torch.zeros(clusters))
+        self.kernel, self.bias = _assignment_weights(width, clusters)
 
     def forward(self, features: Tensor) -> Tensor:
         """(nodes, clusters), rows of sum 1."""
         return torch.softmax(torch.addmm(self.bias, features, self.kernel), dim=1)
+
+
+class SongAssignment(nn.Module):
+    """The same of the songs, whose graph is sparse."""
+
+    def __init__(self, width: int, clusters: int) -> None:
+        super().__init__()
+        self.kernel, self.bias = _assignment_weights(width, clusters)
+
+    def forward(self, features: Tensor, graph: SparseMatrix, degrees: Tensor) -> SongClusters:
+        """Their clusters, with what is summed up over them."""
+        return song_clusters(features, self.kernel, self.bias, graph, degrees)
+
+
+def _assignment_weights(width: int, clusters: int) -> tuple[nn.Parameter, nn.Parameter]:
+    return nn.Parameter(nn.init.orthogonal_(torch.empty(width, clusters))), nn.Parameter(torch.zeros(clusters))
 
 
 class Clusters(NamedTuple):
@@ -100,7 +118,7 @@ class Clusters(NamedTuple):
     songs: Tensor
     """Standardised E_hat, (S, 48)."""
     assignments: list[Tensor]
-    """C_l, (nodes of the level below, k_l)."""
+    """C_l, (nodes of the level below, k_l); of the songs without a gradient, as `SongClusters` has it."""
     features: list[Tensor]
     """Of the clusters of each level, standardised, (k_l, 56 | 64 | 64)."""
     modularity: Tensor
@@ -122,7 +140,10 @@ class Hierarchy(nn.Module):
         self.width = 2 * options.song_features
         widths = (self.width, *options.pooled_features)
         self.widths = (*options.pooled_features, options.pooled_features[-1])
-        self.assign = nn.ModuleList(Assignment(width, count) for width, count in zip(widths, counts, strict=True))
+        self.assign_songs = SongAssignment(widths[0], counts[0])
+        self.assign = nn.ModuleList(
+            Assignment(width, count) for width, count in zip(widths[1:], counts[1:], strict=True)
+        )
         self.convolve = nn.ModuleList(
             GraphConvolution(width, output) for width, output in zip(widths, options.pooled_features, strict=False)
         )
@@ -133,26 +154,31 @@ class Hierarchy(nn.Module):
         own = [self.by_song(data.songs, data.near_songs), data.credits @ by_artist]
         features = songs = standardised(torch.cat(own, dim=1))  # (S, 48)
         count = len(songs)
-        assignments, pooled_features, qualities, collapses = [], [], [], []
-        degrees, graph, sizes = data.degrees, None, torch.ones_like(data.degrees)
-        for level, minimum in enumerate(self.minimum_sizes):
-            clusters = self.assign[level](features)
-            graph = (
-                pooled_graph(data.graph, clusters) if graph is None else clusters.T @ (graph @ clusters)
-            )  # A_{l+1}, (k, k)
-            qualities.append(modularity(graph, degrees, clusters))
-            sizes = sizes @ clusters  # of C_hat_l
+        made = self.assign_songs(features, data.graph, data.degrees)
+        assignments, graph, degrees, sizes = [made.assignment], made.pooled, made.degrees, made.sizes
+        features = self._pooled(0, made.members / (sizes[:, None] + _LEAST), graph, degrees)
+        pooled_features, qualities = [features], [modularity(graph, degrees)]
+        collapses = [economy(sizes, count, self.minimum_sizes[0]) * collapse(sizes, count) - 1]
+        for level, minimum in enumerate(self.minimum_sizes[1:], start=1):
+            clusters = self.assign[level - 1](features)
+            graph = clusters.T @ (graph @ clusters)  # A_{l+1}, (k, k)
+            degrees, sizes = degrees @ clusters, sizes @ clusters
+            qualities.append(modularity(graph, degrees))
+            # Sizes are of C_hat_l, in songs.
             collapses.append(economy(sizes, count, minimum) * collapse(sizes, count) - 1)
-            degrees = degrees @ clusters
-            features = selu(clusters.T @ features / (clusters.sum(dim=0)[:, None] + 1e-6))  # (k, width)
-            if level < len(self.convolve):
-                scale = torch.rsqrt(degrees + 1e-6)
-                near = scale[:, None] * (graph @ (scale[:, None] * features))
-                features = self.convolve[level](features, near)
-            features = standardised(features)
+            members = clusters.T @ features / (clusters.sum(dim=0)[:, None] + _LEAST)
+            features = self._pooled(level, members, graph, degrees)
             assignments.append(clusters)
             pooled_features.append(features)
         return Clusters(songs, assignments, pooled_features, torch.stack(qualities), torch.stack(collapses))
+
+    def _pooled(self, level: int, members: Tensor, graph: Tensor, degrees: Tensor) -> Tensor:
+        """Standardised features of clusters (k, width), given the means of their members."""
+        features = selu(members)
+        if level < len(self.convolve):
+            scale = torch.rsqrt(degrees + _LEAST)[:, None]
+            features = self.convolve[level](features, scale * (graph @ (scale * features)))
+        return standardised(features)
 
 
 def song_assignments(assignments: list[Tensor], level: int) -> Tensor:

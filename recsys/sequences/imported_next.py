@@ -18,6 +18,8 @@ class NextSummary:
     """What `import_next_recommender` did."""
 
     model_id: int
+    already_there: bool
+    """It was imported before, and only made current now."""
     name: str
     folder: Path
     songs: int
@@ -63,6 +65,7 @@ def import_next_recommender(
     )
     return NextSummary(
         model_id=taken_up.model_id,
+        already_there=taken_up.already_there,
         name=name,
         folder=taken_up.folder,
         songs=len(trained.order.songs),

@@ -1,15 +1,15 @@
 """What a list goes on with: distributions over clusters and songs, of logits and of scores (MODELS C6, point 3)."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
-LEVELS = 3
-"""Of clusters; level 0 has the smallest, and songs come after it."""
+if TYPE_CHECKING:
+    from recsys.sequences.sequence_model import SequenceModel
 
 BEST_SONGS = 15
 """A cluster's score is the mean of so many of its songs' scores, the best ones."""
@@ -19,23 +19,6 @@ PEAK = np.log(1000.0)
 
 Doubles = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
-
-
-class SequenceModel(Protocol):
-    """A network that reads songs in order and says which cluster of each level comes next, and which song."""
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Clusters of each level, from the smallest clusters upwards."""
-
-    def read(self, songs: Integers, djs: Integers) -> Floats:
-        """What is known after songs (lists, up to 15), -1 at the left where a list is shorter; djs (lists,) or -1."""
-
-    def cluster_logits(self, hidden: Floats, level: int, teacher: Integers | None) -> Floats:
-        """Of a level's clusters, (lists, clusters); `teacher` is the cluster one level up, None on the top level."""
-
-    def song_logits(self, hidden: Floats, teacher: Integers, songs: Integers | None = None) -> Floats:
-        """Of songs, all or those of some rows, (lists, songs); `teacher` is the cluster of level 0."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +31,11 @@ class Candidates:
     """0 to 2."""
     user_scores: Doubles | None
     """0 to 2.2; None where the list is for nobody."""
-    members: tuple[Matrix, Matrix, Matrix]
-    """How far candidates belong to the clusters of each level, (candidates, clusters)."""
+    members: tuple[Matrix, ...]
+    """How far candidates belong to the clusters of each level, the smallest clusters first, (candidates, clusters);
+    none of a model that knows no clusters."""
+    likeliest: tuple[Integers, ...]
+    """The cluster of each level that a candidate belongs to most, (candidates,)."""
     beginning: Integers
     """Places among the candidates of the songs that lists begin with, in order; they are not drawn."""
     artists: Matrix | None = None
@@ -80,48 +66,55 @@ class Knobs:
 
 
 class Levels:
-    """The distributions that lists are drawn from, for some candidates."""
+    """The distributions that lists are drawn from, for some candidates.
 
-    def __init__(self, model: SequenceModel, candidates: Candidates, knobs: Knobs) -> None:
+    A step goes down from the top level to level 0, which has the smallest clusters, and then to the songs.
+    """
+
+    def __init__(self, model: "SequenceModel", candidates: Candidates, knobs: Knobs) -> None:
         """Score the clusters and the songs."""
-        self._model = model
+        self._model = model.narrowed(candidates.songs)
         self._candidates = candidates
         self._knobs = knobs
-        drawn = np.ones(len(candidates), dtype=np.float64)
-        drawn[candidates.beginning] = 0
-        user = candidates.user_scores
+        is_drawn = np.ones(len(candidates), dtype=bool)
+        is_drawn[candidates.beginning] = False
+        seed, user, weight = candidates.seed_scores, candidates.user_scores, knobs.user_weight
         factors = []
         for members in candidates.members:
-            seed_part = cluster_scores(members, candidates.seed_scores * drawn)
-            user_part = None if user is None else cluster_scores(members, user * drawn)
-            factors.append(_factors(seed_part, user_part, knobs.user_weight))
-        songs = _factors(candidates.seed_scores * drawn, None if user is None else user * drawn, knobs.user_weight)
+            user_part = None if user is None else cluster_scores(members, user * is_drawn)
+            score = _joined(cluster_scores(members, seed * is_drawn), user_part, weight)
+            factors.append(_over_largest(score, score.max(initial=0)))
+        score = _joined(seed, user, weight)
+        songs = _over_largest(score, score[is_drawn].max(initial=0))
         self._cluster_factors, self._song_factors = factors, songs
+        self.count = len(factors)
+        """Of the levels of clusters."""
 
     def of_clusters(self, hidden: Floats, level: int, teacher: Integers | None) -> Doubles:
         """Probabilities of a level's clusters, (lists, clusters)."""
         logits = self._model.cluster_logits(hidden, level, teacher)
-        temperature = self._knobs.temperatures[LEVELS - 1 - level]
+        temperature = self._knobs.temperatures[self.count - 1 - level]
         return scaled_softmax(logits * np.float64(temperature), self._cluster_factors[level])
 
-    def of_songs(self, hidden: Floats, teacher: Integers, allowed: Booleans) -> Doubles:
-        """Probabilities of the candidates, (lists, candidates), 0 where one is not allowed; in each list one must be."""
-        logits = self._model.song_logits(hidden, teacher, self._candidates.songs).astype(np.float64)
-        return scaled_softmax(np.where(allowed, logits, -np.inf), self._song_factors)
+    def of_songs(self, hidden: Floats, teacher: Integers | None, allowed: Booleans) -> Doubles:
+        """Probabilities of the candidates, (lists, candidates), 0 where one is not allowed; in each list one is."""
+        logits = self._model.song_logits(hidden, teacher).astype(np.float64)
+        logits[~allowed] = -np.inf
+        return scaled_softmax(logits, self._song_factors)
 
     def threshold(self, level: int) -> float:
         """Of a level of clusters, or of songs, which are level -1."""
-        return self._knobs.thresholds[LEVELS - 1 - level]
+        return self._knobs.thresholds[-1] if level < 0 else self._knobs.thresholds[self.count - 1 - level]
 
     def of_choice(self, hidden: Floats, chosen: Integers, allowed: Booleans) -> Doubles:
-        """Log probabilities of candidates that were chosen otherwise, by their likeliest clusters, (lists, levels)."""
+        """Log probabilities of songs that were chosen otherwise, by their likeliest clusters, (lists, levels + 1)."""
         lists = np.arange(len(chosen))
-        logs, teacher = [], None
-        for level in reversed(range(LEVELS)):
+        logs: list[Doubles] = []
+        teacher: Integers | None = None
+        for level in reversed(range(self.count)):
             p = self.of_clusters(hidden, level, teacher)
-            teacher = _likeliest(self._candidates.members[level], chosen)
+            teacher = self._candidates.likeliest[level][chosen]
             logs.append(np.log(p[lists, teacher]))
-        assert teacher is not None
         return np.column_stack([*logs, np.log(self.of_songs(hidden, teacher, allowed)[lists, chosen])])
 
 
@@ -131,23 +124,25 @@ def cluster_scores(members: Matrix, scores: Doubles) -> Doubles:
     The published generator draws 15 times among these songs; their plain mean is what the draws come to. A song that is
     not among the candidates counts as 0.
     """
-    entries = members.tocoo()
-    weighted = entries.data * scores[entries.row]
-    order = np.lexsort((-weighted, entries.col))
-    columns = entries.col[order]
-    place = np.arange(len(columns)) - np.searchsorted(columns, columns)
-    best = place < BEST_SONGS
-    sums = np.bincount(columns[best], weighted[order][best], minlength=members.shape[1])
-    means: Doubles = sums / BEST_SONGS
+    weighted = members.data * np.repeat(scores, np.diff(members.indptr))
+    # Scores are under 4: in one order the clusters one after the other, and the best songs of each first.
+    order = np.argsort(4.0 * members.indices - weighted)
+    counts = np.bincount(members.indices, minlength=members.shape[1])
+    first = np.cumsum(counts) - counts
+    columns = members.indices[order]
+    is_best = np.arange(len(columns)) - first[columns] < BEST_SONGS
+    means: Doubles = np.bincount(columns[is_best], weighted[order][is_best], len(counts)) / BEST_SONGS
     return means
 
 
-def _factors(seed: Doubles, user: Doubles | None, user_weight: float) -> Doubles:
-    """The cubes of seed and user scores, averaged by the user's weight, over the largest; 1 where all are 0."""
-    score = seed**3 if user is None else (seed**3 + user_weight * user**3) / (1 + user_weight)
-    largest = score.max(initial=0)
-    factors: Doubles = score / largest if largest > 0 else np.ones_like(score)
-    return factors
+def _joined(seed: Doubles, user: Doubles | None, user_weight: float) -> Doubles:
+    """The cubes of seed and user scores, averaged by the user's weight."""
+    return seed**3 if user is None else (seed**3 + user_weight * user**3) / (1 + user_weight)
+
+
+def _over_largest(scores: Doubles, largest: float) -> Doubles:
+    """Scores over the largest that counts, at most 1; 1 where all are 0."""
+    return np.minimum(scores / largest, 1) if largest > 0 else np.ones_like(scores)
 
 
 def scaled_softmax(logits: npt.NDArray[Any], factors: Doubles) -> Doubles:
@@ -165,15 +160,11 @@ def cut(probabilities: Doubles, threshold: float) -> tuple[Doubles, Booleans]:
     Returns:
         the probabilities, (lists, choices), and for which lists the threshold was halved.
     """
-    if threshold <= 0:
-        return probabilities, np.zeros(len(probabilities), dtype=bool)
     largest = probabilities.max(axis=1, keepdims=True)
-    halvings = np.ceil(np.maximum(np.log2(threshold / largest), 0))
-    bar = np.minimum(threshold * 0.5**halvings, largest)
+    is_halved = largest[:, 0] < threshold
+    bar = np.full_like(largest, threshold)
+    if is_halved.any():
+        halvings = np.ceil(np.log2(threshold / largest[is_halved]))
+        bar[is_halved] = np.minimum(threshold * 0.5**halvings, largest[is_halved])
     kept = np.where(probabilities >= bar, probabilities, 0)
-    return kept / kept.sum(axis=1, keepdims=True), halvings[:, 0] > 0
-
-
-def _likeliest(members: Matrix, rows: Integers) -> Integers:
-    found: Integers = np.asarray(members[rows].argmax(axis=1)).ravel().astype(np.int64)
-    return found
+    return kept / kept.sum(axis=1, keepdims=True), is_halved

@@ -133,8 +133,8 @@ def _as_sets(connection: psycopg.Connection, trained: "TrainedNext", block: Sequ
     import numpy as np
 
     from recsys.tracklists.graph_snapshot import NO_DATE
-    from recsys.tracklists.reading import rows_of
     from recsys.tracklists.running_order import UNKNOWN, Sets, programme_of
+    from recsys.tracklists.stored_arrays import rows_of
 
     order = trained.order
     # What nobody identified is not in the running order either.

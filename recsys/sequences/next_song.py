@@ -37,9 +37,9 @@ class NextOptions(ForestOptions):
     """Tracklists of a span, at least, as long as half of all are left before the first one."""
     scattered: int = 400
     """Also foretold: so many tracklists of any time, from all others."""
-    positions: int = 2500
+    positions: int = 5000
     """Songs of a span that are foretold: once there are so many, no tracklist more is drawn."""
-    positions_of_list: int = 4
+    positions_of_list: int = 10
     """Of one tracklist, at most."""
     others: int = 200
     """Songs beside the one that was played which training sees, drawn of the candidates."""

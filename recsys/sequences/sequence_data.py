@@ -16,6 +16,7 @@ from recsys.tracklists.graph_snapshot import NO_DATE, GraphSnapshot
 from recsys.tracklists.running_order import RunningOrder
 from recsys.tracklists.stored_arrays import Integers, hash_of, matrix_arrays
 
+DAYS_A_YEAR = 365
 QUARTER = 91
 """Days."""
 
@@ -85,8 +86,12 @@ def sequence_data(
     def part_of(chosen: Sublists) -> Part:
         # Undated ones count as of the latest quarter, counted back from the last day.
         day = np.where(chosen.days == NO_DATE, last, chosen.days)
+        steps = steps_of(chosen, features.fillers, songs)
+        if options.half_life:
+            age = (last - day) / (DAYS_A_YEAR * options.half_life)
+            steps = steps._replace(weights=(steps.weights * 0.5 ** age[:, None]).astype(np.float32))
         return Part(
-            steps_of(chosen, features.fillers, songs),
+            steps,
             np.where(chosen.djs < 0, sizes.djs, chosen.djs),
             quarters - 1 - (last - day) // QUARTER,
         )

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from recsys.folders import Layout, check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
 from recsys.sequences.encoders import EncoderState
 from recsys.sequences.foreteller import Foreteller
-from recsys.sequences.hierarchy import song_assignments
-from recsys.sequences.sequence_data import SequenceData, sequence_data
+from recsys.sequences.sequence_data import sequence_data
 from recsys.sequences.sequence_module import Frozen, Predictor, Sizes
 from recsys.sequences.sequence_options import SequenceOptions
 from recsys.sequences.sequence_training import BEST, train_sequence
@@ -35,7 +35,7 @@ FILES = (MANIFEST_FILE, ARRAYS_FILE)
 BEAM = 16
 
 LEAST_ASSIGNMENT = 1e-3
-"""Of a song to a cluster of the lowest level; smaller ones are not kept, and the others scaled up to sum 1."""
+"""Of a song to a cluster; smaller ones are not kept, and the others scaled up to sum 1."""
 
 _HALVED = ("frozen.inputs", "frozen.kernel")
 """What is stored in 16 bits: it has a row for each song, and ranks are the same to one in a thousand."""
@@ -71,13 +71,23 @@ class SequenceState:
     djs: Integers
     inner: EncoderState
 
+    def at(self, sequences: Integers) -> "SequenceState":
+        """Some of them, a sequence as often as it is named."""
+        return SequenceState(self.hidden[sequences], self.djs[sequences], self.inner.at(_tensor(sequences)))
+
 
 class SequenceModel:
     """What a network says of sequences. Songs and DJs are rows; `UNKNOWN` is a DJ whom nobody knows."""
 
-    def __init__(self, foreteller: Foreteller, fillers: Integers) -> None:
-        """Answer with a network; `fillers` is the song or token that stands for others by DJ, and last without one."""
-        self._foreteller, self._fillers = foreteller, fillers
+    def __init__(self, foreteller: Foreteller, fillers: Integers, assigned: Sequence[Matrix]) -> None:
+        """Answer with a network.
+
+        Args:
+            foreteller: the network, on a CPU.
+            fillers: the song or token that stands for others by DJ, and last without one.
+            assigned: soft assignments of songs to clusters, of those to the ones above, and so on.
+        """
+        self._foreteller, self._fillers, self._assigned = foreteller, fillers, assigned
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -89,10 +99,18 @@ class SequenceModel:
         """How many there are."""
         return len(self._foreteller.frozen.kernel)
 
-    def assignments(self, level: int) -> Floats:
-        """C_hat, the soft assignment of songs to the clusters of a level, (songs, k); rows have sum 1."""
-        assigned: Floats = song_assignments(self._foreteller.frozen.assignments, level).numpy()
-        return assigned
+    @property
+    def song_vectors(self) -> Floats:
+        """What the network reads of songs, near each other where they go together, (songs, width)."""
+        vectors: Floats = self._foreteller.frozen.inputs[: self.songs].numpy()
+        return vectors
+
+    def assignments(self, level: int) -> Matrix:
+        """C_hat, the soft assignment of songs to the clusters of a level, (songs, k), sparse; rows have sum 1."""
+        above = self._assigned[level]
+        for assigned in reversed(self._assigned[:level]):
+            above = assigned @ above
+        return _thinned(above) if level else above
 
     def read(self, songs: Integers, djs: Integers) -> Floats:
         """States (n, width) after songs (n, at most 15).
@@ -127,9 +145,13 @@ class SequenceModel:
         """(n, k_level) of states (n, width), given clusters (n,) of the level above; the top level has none."""
         return self._numpy(self._foreteller.cluster_logits(_tensor(hidden), level, _optional(teacher)))
 
-    def song_logits(self, hidden: Floats, teacher: Integers | None = None) -> Floats:
-        """(n, songs) of states (n, width), given clusters (n,) of level 0, where there are any."""
-        return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher)))
+    def song_logits(self, hidden: Floats, teacher: Integers | None = None, songs: Integers | None = None) -> Floats:
+        """(n, songs) of states (n, width), given clusters (n,) of level 0, where there are any; of all or some rows."""
+        return self._numpy(self._foreteller.song_logits(_tensor(hidden), _optional(teacher), _optional(songs)))
+
+    def narrowed(self, songs: Integers) -> "SequenceModel":
+        """The same network, whose song logits are of some songs; it reads all."""
+        return SequenceModel(self._foreteller.narrowed(_tensor(songs)), self._fillers, self._assigned)
 
     def next_scores(self, hidden: Floats, beam: int = BEAM) -> Floats:
         """Log probabilities (n, songs) of the next song, which nobody helped with: summed over clusters.
@@ -197,7 +219,6 @@ def train_sequence_model(
     data = sequence_data(snapshot, order, features, options)
     state = folder.absolute().with_name(f".{folder.name}.training")
     foreteller, history = train_sequence(data, options, state, progress)
-    arrays = _arrays(foreteller, data)
     facts = SequenceFacts(
         options=asdict(options),
         metrics=max(history, key=lambda epoch: epoch.get(BEST, 0.0)) if BEST in history[-1] else history[-1],
@@ -207,10 +228,9 @@ def train_sequence_model(
         names_hash=graph_facts.names_hash,
         recommender_hash=features.source,
         before=graph_facts.before,
-        content_hash=hash_of(arrays),
     )
     if writes:
-        _write(folder, facts, arrays)
+        facts = write_sequence_model(folder, facts, foreteller, snapshot.songs, snapshot.djs, data.features.fillers)
         shutil.rmtree(state, ignore_errors=True)
     return facts
 
@@ -236,35 +256,46 @@ def load_sequence_model(folder: Path) -> TrainedSequence:
         predictor = Predictor(Sizes(**facts.sizes), frozen.inputs.shape[1], widths, options)
         told = {name: torch.from_numpy(arrays[name]) for name in arrays if name.startswith("predictor.")}
         predictor.load_state_dict({name.removeprefix("predictor."): values for name, values in told.items()})
+        assigned = _assigned_of(arrays, len(widths))
         songs, djs, fillers = arrays["songs"], arrays["djs"], arrays["fillers"]
     except Exception as error:
         # safetensors, torch and scipy each have their own errors for what is damaged.
         raise LAYOUT.damaged(folder, error) from None
-    return TrainedSequence(facts, songs, djs, SequenceModel(Foreteller(predictor, frozen), fillers))
+    return TrainedSequence(facts, songs, djs, SequenceModel(Foreteller(predictor, frozen), fillers, assigned))
 
 
-def _write(folder: Path, facts: SequenceFacts, arrays: Arrays) -> None:
+def write_sequence_model(
+    folder: Path, facts: SequenceFacts, foreteller: Foreteller, songs: Integers, djs: Integers, fillers: Integers
+) -> SequenceFacts:
+    """Write a network into a folder, which is there once it is whole; its facts, with the hash of its content.
+
+    Raises:
+        SourceError: the folder holds something else, or cannot be written.
+    """
     from safetensors.numpy import save_file
 
+    arrays = _arrays(foreteller, songs, djs, fillers)
+    facts = replace(facts, content_hash=hash_of(arrays))
     manifest = {"layout": LAYOUT.number} | asdict(facts)
     with replaced_folder(folder, MANIFEST_FILE) as draft:
-        save_file(dict(arrays), draft / ARRAYS_FILE)
+        save_file(arrays, draft / ARRAYS_FILE)
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    return facts
 
 
-def _arrays(foreteller: Foreteller, data: SequenceData) -> dict[str, Any]:
+def _arrays(foreteller: Foreteller, songs: Integers, djs: Integers, fillers: Integers) -> dict[str, Any]:
     """All that a folder holds but the facts, by name."""
-    frozen, snapshot = foreteller.frozen, data.snapshot
-    arrays: dict[str, Any] = {"songs": snapshot.songs, "djs": snapshot.djs, "fillers": data.features.fillers}
+    frozen = foreteller.frozen
+    arrays: dict[str, Any] = {"songs": songs, "djs": djs, "fillers": fillers}
     arrays |= {f"predictor.{name}": weight.cpu().numpy() for name, weight in foreteller.predictor.state_dict().items()}
     named = {"inputs": frozen.inputs, "bias": frozen.bias}
     for level, (assignment, features) in enumerate(zip(frozen.assignments, frozen.features, strict=True)):
         named[f"features.{level}"] = features
         if level:
-            named[f"assignments.{level}"] = assignment
+            arrays[f"assignments.{level}"] = assignment.cpu().numpy()
         else:
             named["kernel"] = frozen.kernel
-            arrays |= matrix_arrays("frozen.assignments.0", _thinned(assignment.cpu().numpy()))
+            arrays |= matrix_arrays("assignments.0", _thinned(assignment.cpu().numpy()))
     arrays |= {f"frozen.{name}": values.cpu().numpy() for name, values in named.items()}
     return {name: _stored(name, values) for name, values in arrays.items()}
 
@@ -288,10 +319,14 @@ def _frozen_of(arrays: Arrays) -> Frozen:
     levels = sum(name.startswith("frozen.features.") for name in arrays)
     if not levels:
         return Frozen(inputs, inputs[: len(bias)], bias, [], [])
-    assigned = [torch.from_numpy(matrix_of(arrays, "frozen.assignments.0").toarray())]
-    assigned += [wide[f"frozen.assignments.{level}"] for level in range(1, levels)]
     features = [wide[f"frozen.features.{level}"] for level in range(levels)]
-    return Frozen(inputs, wide["frozen.kernel"], bias, assigned, features)
+    return Frozen(inputs, wide["frozen.kernel"], bias, [], features)
+
+
+def _assigned_of(arrays: Arrays, levels: int) -> list[Matrix]:
+    if not levels:
+        return []
+    return [matrix_of(arrays, "assignments.0"), *(arrays[f"assignments.{level}"] for level in range(1, levels))]
 
 
 def _options_of(stored: dict[str, Any]) -> SequenceOptions:
@@ -304,5 +339,5 @@ def _tensor(values: Any) -> Tensor:
     return tensor
 
 
-def _optional(teacher: Integers | None) -> Tensor | None:
-    return None if teacher is None else _tensor(teacher)
+def _optional(rows: Integers | None) -> Tensor | None:
+    return None if rows is None else _tensor(rows)

@@ -157,7 +157,7 @@ class HierarchyModule(nn.Module):
             logits = z @ clusters.features[level].T
             losses.append((cross_entropy(logits, own, reduction="none") * weights).sum() / total_weight)
         foretold = torch.stack(losses)
-        uneven = clusters.collapse @ clusters.collapse.new_tensor(self.options.collapse_weights)
+        uneven = sum(weight * one for weight, one in zip(self.options.collapse_weights, clusters.collapse, strict=True))
         of_clusters = self.options.cluster_weight * (uneven - clusters.modularity.sum())
         parts = [foretold.detach(), share * clusters.modularity.detach(), share * clusters.collapse.detach()]
         return Losses(foretold.sum() + share * of_clusters, torch.cat(parts))
@@ -166,7 +166,8 @@ class HierarchyModule(nn.Module):
         """What the trained network reads."""
         with torch.no_grad():
             made = self.hierarchy(data)
-        return Frozen(made.songs, self.kernel.detach(), self.bias.detach(), made.assignments, made.features)
+        assigned = [assignment.float() for assignment in made.assignments]
+        return Frozen(made.songs, self.kernel.detach(), self.bias.detach(), assigned, made.features)
 
 
 class SoftmaxModule(nn.Module):
@@ -221,7 +222,7 @@ def _drawn_path(clusters: Clusters, songs: Tensor) -> list[Tensor]:
     path, below = [], songs
     with torch.no_grad():
         for assignment in clusters.assignments:
-            chances = assignment[below]
+            chances = assignment[below].float()
             below = (chances / torch.empty_like(chances).exponential_()).argmax(dim=1)
             path.append(below)
     return path

@@ -25,6 +25,8 @@ class SequenceOptions:
     """Whether the network is told the DJ of a tracklist."""
     quarters: bool = False
     """Whether it is told the quarter of a year in which it was played; what is foretold is of the last one."""
+    half_life: float = 0.0
+    """Years in which the weight of a tracklist in the loss halves, from the last one back; 0 weighs all alike."""
     features: bool = False
     """Whether the softmax' table of songs also has what graph or song space say of them; the hierarchy always does."""
     width: int = 160
@@ -51,6 +53,8 @@ class SequenceOptions:
     """750 are published."""
     batch_size: int = 500
     learning_rate: float = 3e-4
+    weight_decay: float = 0.0
+    """Share of every weight that a step takes off, times the learning rate (AdamW)."""
     clip: float = 10.0
     """Largest entry of a gradient."""
     validation_share: float = 0.05

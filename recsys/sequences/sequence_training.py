@@ -108,7 +108,7 @@ class Trainer:
             raise SettingsError(f"{self.processes} processes cannot share batches of {self.batch_size} sub-lists")
         self._training = _on_device(data.training, device)
         self._validation = Validation(data.validation, device)
-        self._data = hierarchy_data(data.snapshot, data.features, device)
+        self.graphs = hierarchy_data(data.snapshot, data.features, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
             kind = HierarchyModule if options.head == "hierarchy" else SoftmaxModule
@@ -121,7 +121,12 @@ class Trainer:
         for weight, place in zip(weights, places, strict=True):
             weight.grad = place.view_as(weight)
         self.optimizer = torch.optim.Adam(
-            weights, lr=options.learning_rate, fused=True, capturable=device.type == "cuda"
+            weights,
+            lr=options.learning_rate,
+            weight_decay=options.weight_decay,
+            decoupled_weight_decay=True,
+            fused=True,
+            capturable=device.type == "cuda",
         )
         for weight in weights:
             self.optimizer.state[weight] = {
@@ -167,7 +172,7 @@ class Trainer:
     def step(self, rows: Tensor, total: Tensor) -> None:
         """One step on sub-lists (b,), of a batch of this weight."""
         batch = Batch(*(part[rows] for part in self._training))
-        losses = self.module(batch, self._data, total, 1 / self.processes)
+        losses = self.module(batch, self.graphs, total, 1 / self.processes)
         self._gradients.zero_()
         losses.total.backward()
         if self.processes > 1:
@@ -178,7 +183,7 @@ class Trainer:
 
     def foreteller(self) -> Foreteller:
         """What the network foretells as it is now."""
-        return Foreteller(self.module.predictor, self.module.frozen(self._data))
+        return Foreteller(self.module.predictor, self.module.frozen(self.graphs))
 
     def weights(self) -> State:
         """A copy of the weights, by name."""

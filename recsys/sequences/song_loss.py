@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 _LOGITS_AT_ONCE = 2**27
 """256 MB of bfloat16 numbers on a GPU, and"""
@@ -29,21 +30,24 @@ def song_loss(read: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor, weigh
 class _SongLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, read: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        songs = len(kernel)
+        songs, width = kernel.shape
         is_cuda = read.is_cuda
         dtype = torch.bfloat16 if is_cuda else read.dtype
         rows = max(64, (_LOGITS_AT_ONCE if is_cuda else _LOGITS_AT_ONCE_ON_CPU) // songs)
-        told, narrow, shift = read.to(dtype), kernel.to(dtype), bias.to(dtype)
-        losses, to_read = [], []
-        to_kernel, to_bias = torch.zeros_like(kernel), torch.zeros_like(bias)
+        # The bias is a column of the kernel, and what it is multiplied with is 1: sums over positions come with the
+        # products. Sides are multiples of what the GPU's products like.
+        side, tile = -(width + 1) % 8, -songs % 64 if is_cuda else 0
+        told = pad(torch.cat([read, torch.ones_like(read[:, :1])], dim=1), (0, side)).to(dtype)
+        narrow = pad(torch.cat([kernel, bias[:, None]], dim=1), (0, side, 0, tile)).to(dtype)
+        losses, to_read, to_kernel = [], [], kernel.new_zeros(narrow.shape)
         for first in range(0, len(read), rows):
             part = told[first : first + rows]
-            logits = torch.addmm(shift, part, narrow.T)  # (rows, songs)
-            losses.append(_softmax(logits, targets[first : first + rows], weights[first : first + rows]))
-            to_read.append(logits @ narrow)
+            logits = part @ narrow.T  # (rows, songs and some more)
+            losses.append(_softmax(logits, targets[first : first + rows], weights[first : first + rows], songs))
+            to_read.append(logits @ narrow[:, :width])
             to_kernel += logits.T @ part
-            to_bias += logits.sum(dim=0, dtype=to_bias.dtype)
-        ctx.save_for_backward(torch.cat(to_read).to(read.dtype), to_kernel, to_bias)
+        told_apart = torch.cat(to_read).to(read.dtype), to_kernel[:songs, :width], to_kernel[:songs, width]
+        ctx.save_for_backward(*told_apart)
         return torch.cat(losses).sum().to(read.dtype)
 
     @staticmethod
@@ -53,16 +57,16 @@ class _SongLoss(torch.autograd.Function):
         return to_read * own, to_kernel * own, to_bias * own, None, None
 
 
-def _softmax(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+def _softmax(logits: Tensor, targets: Tensor, weights: Tensor, songs: int) -> Tensor:
     """Weighted cross-entropies of rows; their logits become the gradient."""
     if logits.is_cuda:
         from recsys.sequences.cluster_kernels import softmax_rows
 
-        return softmax_rows(logits, targets, weights)
+        return softmax_rows(logits, targets, weights, songs)
     weights = weights.to(logits.dtype)
     log_total = torch.logsumexp(logits, dim=1)
     losses = weights * (log_total - logits.gather(1, targets[:, None])[:, 0])
     logits.sub_(log_total[:, None]).exp_()
-    logits.scatter_add_(1, targets[:, None], torch.full_like(logits[:, :1], -1.0).expand(len(targets), 1))
+    logits.scatter_add_(1, targets[:, None], torch.full_like(logits[:, :1], -1.0))
     logits.mul_(weights[:, None])
     return losses

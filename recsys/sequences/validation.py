@@ -26,6 +26,7 @@ class Validation:
         rows, place = np.unique(row[drawn], return_inverse=True)
         self._inputs = torch.from_numpy(part.steps.inputs[rows]).to(device)
         self._djs = torch.from_numpy(part.djs[rows]).to(device)
+        self._quarters = torch.from_numpy(part.quarters[rows]).to(device)
         self._place = torch.from_numpy(place).to(device)
         self._step = torch.from_numpy(step[drawn] + 1).to(device)
         self._targets = torch.from_numpy(part.steps.targets[row[drawn], step[drawn] + 1]).to(device)
@@ -38,7 +39,7 @@ class Validation:
         """
         if not len(self._targets):
             return {}
-        states = foreteller.read(self._inputs, self._djs)
+        states = foreteller.read(self._inputs, self._djs, self._quarters)
         hidden = states[self._place, self._step]
         measured: dict[str, Tensor] = {}
         ranks = []

@@ -1,4 +1,4 @@
-"""Clusters on a plane: every playlist a dot near those with like tracks, as a PNG or as a page to point at."""
+"""Clusters on a plane: every playlist or song a dot near those like it, as a PNG or as a page to point at."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ import html
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys.errors import SettingsError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from recsys.titles.clusters import ClusterFacts
-
 DOTS = 3_000
-"""Playlists that are drawn, at most; of more, so many by chance."""
+"""What is drawn at most; of more, so many by chance."""
 
 FEWEST_NAMED = 3
 """Dots that a cluster must have to be named among more than 500."""
@@ -38,14 +34,39 @@ _FEWEST_FOR_TSNE = 20
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Playlists on a plane, x and y between 0 and 1, with their clusters' numbers and their titles."""
+class Words:
+    """What a picture calls its dots, and what it says of clusters."""
 
-    places: npt.NDArray[np.float32]  # (playlists, 2)
-    numbers: npt.NDArray[np.int32]  # (playlists,)
-    titles: list[str]
-    clusters: Sequence[ClusterFacts]
+    dots: str
+    """In the plural, "playlists"."""
+    dot_name: str
+    """What a dot is called by, "title"."""
+    names: str
+    """What clusters are named by, "most frequent titles"."""
+    measure: str
+    """What is measured of clusters, "exact match"."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A cluster; it is named by the first of its names."""
+
+    number: int
+    size: int
+    measure: str
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Dots on a plane, x and y between 0 and 1, with their clusters' numbers and their names."""
+
+    places: npt.NDArray[np.float32]  # (dots, 2)
+    numbers: npt.NDArray[np.int32]  # (dots,)
+    names: list[str]
+    clusters: Sequence[Group]
     """Those that any dot belongs to, largest first."""
+    words: Words
     caption: str
 
 
@@ -65,22 +86,27 @@ def check_endings(paths: Sequence[Path]) -> None:
 def make_picture(
     vectors: npt.NDArray[np.float32],
     numbers: npt.NDArray[np.int32],
-    titles: Sequence[str],
-    clusters: Sequence[ClusterFacts],
+    names: Sequence[str],
+    clusters: Sequence[Group],
+    words: Words,
+    *,
+    of: int | None = None,
     seed: int = 0,
 ) -> Picture:
-    """Put playlists, vectors (playlists, dimension), on a plane: principal components, then t-SNE."""
+    """Put vectors (dots, dimension) on a plane: principal components, then t-SNE. There may be more, `of` in all."""
     chosen = np.arange(len(vectors))
     if len(chosen) > DOTS:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, DOTS, replace=False))
-    dots = f"{len(vectors):,}" if len(chosen) == len(vectors) else f"{len(chosen):,} of {len(vectors):,}"
+    of = len(vectors) if of is None else of
+    dots = f"{of:,}" if len(chosen) == of else f"{len(chosen):,} of {of:,}"
     shown = set(numbers[chosen].tolist())
     return Picture(
         _project(vectors[chosen], seed),
         numbers[chosen],
-        [titles[place] for place in chosen.tolist()],
+        [names[place] for place in chosen.tolist()],
         [cluster for cluster in clusters if cluster.number in shown],
-        f"{dots} playlists, {len(clusters):,} clusters, named by their most frequent titles",
+        words,
+        f"{dots} {words.dots}, {len(clusters):,} clusters, named by their {words.names}",
     )
 
 
@@ -145,7 +171,7 @@ def to_png(picture: Picture) -> bytes:
     taken: list[Any] = []
     for cluster in picture.clusters:
         dots = picture.places[picture.numbers == cluster.number]
-        name = _drawable(cluster.top_titles)
+        name = _drawable(cluster.names)
         if not name or len(dots) < fewest:
             continue
         centre = np.median(dots, axis=0)
@@ -168,13 +194,13 @@ def to_png(picture: Picture) -> bytes:
     return written.getvalue()
 
 
-def _drawable(titles: Sequence[str]) -> str:
-    """The first title that the font has letters for, without its other signs, and not too long."""
+def _drawable(names: Sequence[str]) -> str:
+    """The first name that the font has letters for, without its other signs, and not too long."""
     from matplotlib.font_manager import findfont, get_font
 
     letters = get_font(findfont("DejaVu Sans")).get_charmap()
-    for title in titles:
-        name = "".join(letter for letter in title if ord(letter) in letters).strip()
+    for told in names:
+        name = "".join(letter for letter in told if ord(letter) in letters).strip()
         if any(letter.isalnum() for letter in name):
             return name if len(name) <= 24 else f"{name[:23].rstrip()}…"
     return ""
@@ -184,18 +210,19 @@ def _drawable(titles: Sequence[str]) -> str:
 
 
 def to_html(picture: Picture) -> str:
-    """A page that needs nothing else: point at a dot for its title and cluster, with a table of the clusters below."""
+    """A page that needs nothing else: point at a dot for its name and cluster, with a table of the clusters below."""
     known = {cluster.number: place for place, cluster in enumerate(picture.clusters)}
     data = {
         "x": picture.places[:, 0].round(4).tolist(),
         "y": picture.places[:, 1].round(4).tolist(),
         "cluster": [known[number] for number in picture.numbers.tolist()],
-        "title": picture.titles,
+        "name": picture.names,
+        "dots": picture.words.dots,
         "clusters": [
             {
                 "number": cluster.number,
-                "name": cluster.top_titles[0],
-                "playlists": cluster.playlists,
+                "name": cluster.names[0] if cluster.names else "",
+                "size": cluster.size,
                 "colour": "#" + "".join(f"{round(255 * part):02x}" for part in _colour(cluster.number)),
             }
             for cluster in picture.clusters
@@ -203,12 +230,12 @@ def to_html(picture: Picture) -> str:
     }
     rows = "\n".join(
         f"<tr data-cluster={place} tabindex=0>"
-        f"<td>{cluster.number}<td>{cluster.playlists:,}<td>{cluster.exact_match:.1f} %"
-        f"<td>{html.escape(', '.join(cluster.top_titles))}"
+        f"<td>{cluster.number}<td>{cluster.size:,}<td>{html.escape(cluster.measure)}"
+        f"<td>{html.escape(', '.join(cluster.names))}"
         for place, cluster in enumerate(picture.clusters)
     )
     page = (files("recsys.titles") / "cluster_picture.html").read_text(encoding="utf-8")
     # Inside a script element only "<" could end it.
     written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    parts = {"caption": html.escape(picture.caption), "rows": rows, "data": written}
-    return re.sub(r"\{(caption|rows|data)\}", lambda found: parts[found[1]], page)
+    parts = {"caption": html.escape(picture.caption), "rows": rows, "data": written, **asdict(picture.words)}
+    return re.sub(rf"\{{({'|'.join(parts)})\}}", lambda found: parts[found[1]], page)

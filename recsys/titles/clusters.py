@@ -23,7 +23,7 @@ from recsys.database import connect, copy_rows, read_integers, require_migrated,
 from recsys.errors import NotReadyError
 from recsys.names import normal_title
 from recsys.progress import Progress, silent
-from recsys.titles.cluster_picture import check_endings, draw, make_picture
+from recsys.titles.cluster_picture import Group, Words, check_endings, draw, make_picture
 from recsys.titles.encoder import Encoder, encode_by_length, prepare_encoder
 from recsys.titles.splits import split_id
 
@@ -44,6 +44,7 @@ BATCH = 8192
 """Playlists of such a batch."""
 
 TOP_TITLES = 5
+WORDS = Words("playlists", "title", "most frequent titles", "exact match")
 TITLES_AT_ONCE = 8192
 PLAYLISTS_AT_ONCE = 2048
 
@@ -225,7 +226,8 @@ def cluster_playlists(
             [(playlists,)] = connection.execute("SELECT count(*) FROM playlist").fetchall()
     if pictures:
         progress("drawing", 0, 0)
-        picture = make_picture(contents.vectors, numbers, contents.titles, found, seed)
+        groups = [Group(c.number, c.playlists, f"{c.exact_match:.1f} %", c.top_titles) for c in found]
+        picture = make_picture(contents.vectors, numbers, contents.titles, groups, WORDS, seed=seed)
         for path in pictures:
             draw(path, picture)
     return ClusterSummary(

@@ -1,4 +1,4 @@
-"""Trained encoders brought home: a folder that `finetune` wrote is checked, copied, exported and registered."""
+"""Trained encoders brought home: checked, copied, exported and registered; and which of all models answers."""
 
 import json
 import re
@@ -11,10 +11,10 @@ from typing import Any
 
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors
-from recsys.errors import SettingsError, SourceError
+from recsys.errors import NotReadyError, SettingsError, SourceError, UnknownNameError
 from recsys.folders import replaced_folder
-from recsys.registry import ModelFacts, register_model
-from recsys.titles.encoder import prepare_encoder, trained_folder
+from recsys.registry import ModelFacts, make_current, register_model
+from recsys.titles.encoder import canonical_name, prepare_encoder, short_name, trained_folder
 from recsys.titles.finetune import KIND, LAYOUT, TRAINING_FILE, file_hash
 
 MODELS = """
@@ -23,6 +23,20 @@ SELECT m.id, m.kind, m.name, m.base, m.dimension, m.is_current, m.metrics, m.con
   FROM model AS m
  ORDER BY m.id
 """
+
+USABLE = """
+SELECT DISTINCT ON (m.kind) m.id, m.kind, m.name, m.folder, m.profiled_at IS NOT NULL, m.config
+  FROM model AS m
+ WHERE CASE m.kind
+         WHEN 'title-encoder' THEN false
+         WHEN 'title-recommender'
+           THEN m.config ->> 'split' IS NULL AND (m.name = ANY(%(titled)s) OR m.id::text = %(name)s)
+         ELSE m.name = %(name)s OR m.id::text = %(name)s END
+ ORDER BY m.kind, m.profiled_at DESC NULLS LAST, m.id DESC
+"""
+
+ADAPTED = ", adapted"
+"""What follows the encoder's name in that of a recommender of adapted vectors."""
 
 
 @dataclass(frozen=True)
@@ -153,3 +167,48 @@ def list_models(settings: Settings) -> list[ModelRow]:
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
         return [ModelRow(*row) for row in connection.execute(MODELS)]
+
+
+@dataclass(frozen=True)
+class UsedModel:
+    """What `use_model` made current."""
+
+    id: int
+    kind: str
+    name: str
+
+
+def use_model(settings: Settings, name: str) -> UsedModel:
+    """Let a recommender that was imported or embedded before answer where none of its kind is named.
+
+    Args:
+        settings: where the database and the models are.
+        name: a tracklist model's name, an encoder's (its recommender that was built last is meant), or an id.
+
+    Raises:
+        UnknownNameError: there is none of that name, or there are several.
+        NotReadyError: it is an encoder that has embedded no titles, or its import was interrupted.
+    """
+    encoder = canonical_name(name.removesuffix(ADAPTED), settings.models_folder)
+    titled = [encoder + ADAPTED] if name.endswith(ADAPTED) else [encoder, encoder + ADAPTED]
+    with translated_errors(), connect(settings) as connection:
+        require_migrated(connection)
+        found = connection.execute(USABLE, {"name": name, "titled": titled}).fetchall()
+        is_encoder = "SELECT FROM model WHERE kind = 'title-encoder' AND name = %s"
+        if not found and connection.execute(is_encoder, (encoder,)).fetchone() is not None:
+            raise NotReadyError(f"{name} has embedded no titles: run `recsys titles embed --encoder {name}`")
+    if len(found) != 1:
+        listed = " or ".join(f"{model_id} ({kind})" for model_id, kind, *_ in found)
+        raise UnknownNameError(
+            f"several models are called {name!r}: name one by its id, {listed}"
+            if found
+            else f"no recommender is called {name!r}: see `recsys model list`"
+        )
+    [(model_id, kind, own_name, folder, is_whole, config)] = found
+    if not is_whole:
+        again = "recsys titles embed" if kind == "title-recommender" else f"recsys model import {folder}"
+        raise NotReadyError(f"what {name} answers from is not in tables whole: run `{again}`")
+    if kind == "title-recommender":
+        make_current(settings, config["encoder"])
+    make_current(settings, model_id)
+    return UsedModel(model_id, kind, short_name(own_name, settings.models_folder))

@@ -38,6 +38,8 @@ class RecommenderSummary:
     """What `import_recommender` did."""
 
     model_id: int
+    already_there: bool
+    """It was imported before, and only made current now."""
     name: str
     model: str
     folder: Path
@@ -59,7 +61,8 @@ def import_recommender(
 ) -> RecommenderSummary:
     """Check a trained recommender, copy it into the models' folder and let it answer.
 
-    It takes the place of an older one of its name. The same one again is one model; what was interrupted is run again.
+    It takes the place of an older one of its name. The same one again is one model, under the name that was given last,
+    and is not stored twice; what was interrupted is run again.
 
     Raises:
         SourceError: the folder holds no recommender, a damaged one, or one that was trained on another database.
@@ -93,6 +96,7 @@ def import_recommender(
     )
     return RecommenderSummary(
         model_id=taken_up.model_id,
+        already_there=taken_up.already_there,
         name=name,
         model=facts.model,
         folder=taken_up.folder,

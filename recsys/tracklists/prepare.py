@@ -29,11 +29,10 @@ from recsys.tracklists.reading import (
     read_credits,
     read_song_plays,
     read_tracklists,
-    rows_of,
 )
 from recsys.tracklists.running_order import UNKNOWN, RunningOrder, programme_of, write_running_order
 from recsys.tracklists.sparse_rows import log_scaled, ones
-from recsys.tracklists.stored_arrays import Matrix
+from recsys.tracklists.stored_arrays import Matrix, rows_of
 
 NAMES = """
 SELECT md5(coalesce(string_agg(named.key, E'\n' ORDER BY named.part, named.id), ''))

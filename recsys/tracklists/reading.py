@@ -14,7 +14,7 @@ from recsys.progress import Progress
 from recsys.tracklists.cooccurrence import Plays
 from recsys.tracklists.graph_snapshot import NO_DATE
 from recsys.tracklists.running_order import UNKNOWN, Sets, programme_of
-from recsys.tracklists.stored_arrays import Integers, Matrix
+from recsys.tracklists.stored_arrays import Integers, Matrix, rows_of
 
 TRACKLISTS_AT_ONCE = 5_000
 """Tracklists that are in memory."""
@@ -221,14 +221,6 @@ def read_credits(connection: psycopg.Connection, songs: Integers) -> tuple[Integ
     credited = sparse.coo_matrix((weights, (np.searchsorted(songs, song), place)), shape=shape).tocsr()
     sums = np.asarray(credited.sum(axis=1)).ravel()
     return artists, (sparse.diags(1 / np.where(sums > 0, sums, 1)) @ credited).tocsr()
-
-
-def rows_of(ids: Integers, among: Integers) -> Integers:
-    """Places of ids among others that ascend, -1 where one is not there."""
-    if not len(among):
-        return np.full(len(ids), -1)
-    places = np.minimum(np.searchsorted(among, ids), len(among) - 1)
-    return np.where(among[places] == ids, places, -1)
 
 
 def _joined(tracklists: Integers, songs: Integers, count: int) -> Integers:

@@ -143,7 +143,7 @@ def _newcomer(trained: "Trained", played: Sequence[tuple[int, int, date | None]]
 
     from recsys.tracklists.graph_snapshot import NO_DATE
     from recsys.tracklists.past import Newcomers
-    from recsys.tracklists.reading import rows_of
+    from recsys.tracklists.stored_arrays import rows_of
 
     day_of = {number: NO_DATE if day is None else (day - date(1970, 1, 1)).days for number, _, day in played}
     place_of = {number: place for place, number in enumerate(day_of)}
@@ -199,7 +199,7 @@ def known_likes(trained: "Trained", likes: Mapping[int, float]) -> tuple["Intege
     """Rows and scores of the liked songs that a model knows and whose score is above 0."""
     import numpy as np
 
-    from recsys.tracklists.reading import rows_of
+    from recsys.tracklists.stored_arrays import rows_of
 
     liked = {song: score for song, score in likes.items() if score > 0}
     rows = rows_of(np.array(list(liked), dtype=np.int64), trained.songs)

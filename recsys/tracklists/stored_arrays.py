@@ -68,3 +68,11 @@ def matrix_of(arrays: Arrays, name: str) -> Matrix:
         (arrays[f"{name}.values"], arrays[f"{name}.places"], arrays[f"{name}.starts"]),
         shape=tuple(arrays[f"{name}.shape"].tolist()),
     )
+
+
+def rows_of(ids: Integers, among: Integers) -> Integers:
+    """Places of ids among others that ascend, -1 where one is not there."""
+    if not len(among):
+        return np.full(len(ids), -1)
+    places = np.minimum(np.searchsorted(among, ids), len(among) - 1)
+    return np.where(among[places] == ids, places, -1)

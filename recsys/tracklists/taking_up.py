@@ -1,5 +1,6 @@
 """Folders of trained models brought home: checked against the database, copied, registered, and their tables filled."""
 
+import filecmp
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -17,6 +18,10 @@ from recsys.folders import replaced_folder
 from recsys.registry import Kind, ModelFacts, make_current, register_model
 from recsys.tracklists.prepare import names_hash
 from recsys.tracklists.stored_arrays import Integers
+
+FORMER = "SELECT folder FROM model WHERE kind = %s AND (name = %s OR fingerprint = %s)"
+
+IS_FILLED = "SELECT FROM model WHERE id = %s AND profiled_at IS NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class TakenUp:
     model_id: int
     name: str
     folder: Path
+    already_there: bool
+    """Its tables were filled before."""
 
 
 def model_name(folder: Path, name: str | None) -> str:
@@ -70,8 +77,9 @@ def take_up(
 ) -> TakenUp:
     """Let a trained model answer: copied to `home`, whose name is its own, registered, and its tables filled by `fill`.
 
-    It takes the place of an older one of its kind and name, whose vector indexes in the tables `embedded` are dropped.
-    The same one again is one model; what was interrupted is run again.
+    It takes the place of an older one of its kind and name, whose vector indexes in the tables `embedded` are dropped;
+    a folder beside `home` that was one of theirs, and that no model refers to any more, is removed. The same one again
+    is one model, whose tables are filled once; what was interrupted is run again.
 
     Raises:
         SourceError: it was trained on another database.
@@ -83,8 +91,9 @@ def take_up(
                 f"{trained.folder} was trained on another database: its songs and DJs are not those of this one;"
                 " prepare and train again"
             )
+        former = connection.execute(FORMER, (trained.kind, home.name, trained.content_hash)).fetchall()
         connection.commit()
-        if trained.folder.resolve() != home.resolve():
+        if not _is_copy(home, trained):
             home.parent.mkdir(parents=True, exist_ok=True)
             with replaced_folder(home, trained.files[0]) as draft:
                 for file in trained.files:
@@ -102,10 +111,21 @@ def take_up(
             snapshot_hash=trained.snapshot_hash,
         )
         model_id = register_model(settings, facts)
-        fill(connection, model_id)
+        already_there = connection.execute(IS_FILLED, (model_id,)).fetchone() is not None
+        connection.commit()
+        if not already_there:
+            fill(connection, model_id)
+            connection.execute("UPDATE model SET profiled_at = now() WHERE id = %s", (model_id,))
+            connection.commit()
         make_current(settings, model_id)
         _forget_older(connection, trained.kind, model_id, home.name, embedded)
-    return TakenUp(model_id, home.name, home)
+        _remove_unneeded(connection, [Path(folder) for (folder,) in former], home.parent)
+    return TakenUp(model_id, home.name, home, already_there)
+
+
+def _is_copy(home: Path, trained: TrainedFolder) -> bool:
+    _, different, missing = filecmp.cmpfiles(home, trained.folder, trained.files, shallow=False)
+    return not different and not missing
 
 
 def _forget_older(
@@ -118,3 +138,11 @@ def _forget_older(
         for table in embedded:
             drop_vector_index(connection, table, old)
     connection.commit()
+
+
+def _remove_unneeded(connection: psycopg.Connection, folders: Sequence[Path], home: Path) -> None:
+    needed = {Path(folder) for (folder,) in connection.execute("SELECT folder FROM model")}
+    connection.commit()
+    for folder in folders:
+        if folder.parent == home and folder not in needed:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -26,7 +26,7 @@ COMMANDS = (
     *("titles cluster", "titles clean", "titles split"),
     *("titles challenge", "titles verify"),
     *("titles snapshot", "titles finetune"),
-    *("model", "model import", "model list"),
+    *("model", "model import", "model list", "model use"),
     *("db", "db upgrade", "db status", "db start", "db stop", "db remove", "db url", "db psql"),
 )
 

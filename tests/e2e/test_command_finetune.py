@@ -51,6 +51,16 @@ def test_an_encoder_is_trained_without_a_database_and_imported(recsys: Command, 
     assert models[0]["snapshot_hash"] == trained["snapshot_hash"]
     assert "r precision 0." in recsys("model", "list").stdout
 
+    first, second = (recsys("titles", "embed", *of) for of in ((), ("--encoder", "like")))
+    assert (first.returncode, second.returncode) == (0, 0)
+    by_like = recsys("recommend", "jazz for a sleep", "--json").stdout
+    assert recsys("model", "use", recsys.settings["RECSYS_ENCODER"]).returncode == 0
+    by_first = recsys("recommend", "jazz for a sleep", "--json").stdout
+    assert by_first != by_like
+    done = recsys("model", "use", "like")
+    assert done.stderr.endswith("is the title-recommender that answers from now on\n")
+    assert recsys("recommend", "jazz for a sleep", "--json").stdout == by_like
+
     other = tmp_path / "other"
     other.mkdir()
     assert "holds no trained model" in complaint(recsys("model", "import", other))

@@ -1,10 +1,11 @@
-"""Models as the installed command lists them."""
+"""Models as the installed command lists them, and which of them answers."""
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.e2e.command import Command
+from tests.e2e.command import Command, complaint, json_lines
+from tests.worlds import rows
 
 LOSSES = {"loss": 19.2, "bpr": 0.25, "song_song": 1.5, "song_artist": 2.5, "artist_song": 3.5, "norm": 4.5}
 MODELS = [
@@ -38,3 +39,45 @@ def test_a_list_fits_80_columns_with_whole_kinds_and_a_loss_without_its_parts(li
     ]
     wide = listed.on_terminal("model", "list", columns=120)
     assert "all-MiniLM-L6-v2, adapted" in wide[3]
+
+
+def current(recsys: Command) -> set[int]:
+    return {model["id"] for model in json_lines(recsys("model", "list", "--json")) if model["is_current"]}
+
+
+def test_an_earlier_model_of_tracklists_or_of_titles_answers_again(
+    listed: Command, connection: psycopg.Connection
+) -> None:
+    own = "hub/own"
+    connection.execute(
+        "INSERT INTO model (id, kind, name, dimension, fingerprint, folder, config) VALUES"
+        " (4, 'title-encoder', %s, 9, 'own', '/gone', '{}'), (5, 'title-recommender', %s, 9, 'a', '/gone', %s),"
+        " (6, 'title-recommender', %s, 9, 'b', '/gone', %s), (7, 'title-recommender', %s, 9, 'c', '/gone', %s)",
+        (own, own, '{"encoder": 4}', f"{own}, adapted", '{"encoder": 4}', own, '{"encoder": 4, "split": 1}'),
+    )
+    connection.execute("UPDATE model SET profiled_at = now() - make_interval(days => 10 - id::int)")
+    done = listed("model", "use", "blend")
+    assert done.stderr == "blend (model 2) is the tracklist-recommender that answers from now on\n"
+    assert current(listed) == {1, 2}
+    for name, titles in (("hub/own", {4, 6}), ("5", {4, 5}), ("hub/own, adapted", {4, 6})):
+        assert listed("model", "use", name).returncode == 0
+        assert current(listed) == {2, *titles}
+    for unusable in ("yours", "4", "7"):
+        assert complaint(listed("model", "use", unusable)).startswith(f"no recommender is called '{unusable}': ")
+    connection.execute("UPDATE model SET name = 'hub/own' WHERE id = 3")
+    assert complaint(listed("model", "use", "hub/own")) == (
+        "several models are called 'hub/own': name one by its id, 6 (title-recommender) or 3 (tracklist-recommender)"
+    )
+
+
+def test_a_model_that_cannot_answer_yet_names_what_to_run(listed: Command, connection: psycopg.Connection) -> None:
+    connection.execute(
+        "INSERT INTO model (id, kind, name, dimension, fingerprint, folder) VALUES"
+        " (4, 'title-encoder', 'hub/new', 9, 'new', '/gone')"
+    )
+    assert complaint(listed("model", "use", "hub/new")) == (
+        "hub/new has embedded no titles: run `recsys titles embed --encoder hub/new`"
+    )
+    said = complaint(listed("model", "use", "blend"))
+    assert said == "what blend answers from is not in tables whole: run `recsys model import /gone`"
+    assert rows(connection, "SELECT id FROM model WHERE is_current ORDER BY id") == [(1,), (3,)]

@@ -63,6 +63,11 @@ def test_each_step_names_the_next_and_what_it_made(world: Trained) -> None:
     assert (model["kind"], model["name"], model["is_current"]) == ("tracklist-recommender", "mine", True)
 
 
+def test_the_same_one_again_is_said_to_be_there(recsys: Command) -> None:
+    done = recsys("model", "import", recsys.folder / "mine")
+    assert done.stderr.splitlines()[0] == "already there, and the one that answers now: mine (model 1)"
+
+
 def test_a_dj_is_foretold_in_a_table_with_his_plays(recsys: Command) -> None:
     done = recsys("recommend", "--dj", "ann ray", "-n", "30")
     assert done.stderr == "what Ann Ray will play\n"

@@ -244,10 +244,15 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     connection.execute("INSERT INTO song_profile VALUES (1, 1, 'up', 1, 1, '{1}', '{1}')")
     connection.execute("INSERT INTO learned_profile VALUES (1, 1, '{1}', '{1}')")
     full = objects(database, "recsys")
+    downgrade(settings, "0005")
+    before_clusters = objects(database, "recsys")
+    assert set(full) - set(before_clusters) == {
+        ("relation", name) for name in ("song_membership", "song_membership_pkey", "song_cluster", "song_cluster_stats")
+    }
     downgrade(settings, "0004")
     graph = ("song_embedding", "song_likeness", "artist_embedding", "dj_embedding", "dj_forecast")
     before_graphs = objects(database, "recsys")
-    assert set(full) - set(before_graphs) == {
+    assert set(before_clusters) - set(before_graphs) == {
         *(("relation", name + end) for name in graph for end in ("", "_pkey")),
         *(("relation", name) for name in ("dj_profile", "dj_name_trgm_idx")),
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from scipy import sparse
 
 from recsys.catalog import find_dj, find_song, ingest
 from recsys.config import Settings
@@ -19,9 +20,11 @@ from recsys.tracklists import imported
 from recsys.tracklists.blend import BlendOptions, Scored
 from recsys.tracklists.graph_snapshot import load_graph_snapshot
 from recsys.tracklists.imported import EMBEDDED, RecommenderSummary, import_recommender, recommenders_folder
+from recsys.tracklists.past import Newcomers
 from recsys.tracklists.prepare import GraphOptions, prepare_graph
 from recsys.tracklists.recommend import (
     ForecastTrack,
+    loaded_recommender,
     nearest_songs,
     recommend_for_dj,
     recommend_for_likes,
@@ -166,23 +169,28 @@ def test_only_new_songs_are_those_that_he_never_played_in_the_same_order(world: 
 
 
 def test_a_dj_who_was_loaded_after_training_is_answered_by_his_plays(world: World) -> None:
-    """Ivy Dawn played a set of Ann Ray's twice, the second time two of its songs; it is as if she liked them so."""
+    """Ivy Dawn played a set of Ann Ray's twice, the second time, a month later, two of its songs."""
     number = world.id("dj", LATE)
     assert rows(world.connection, "SELECT * FROM recommend_for_dj(%s)", number) == []
     found = recommend_for_dj(world.connection, number, 20)
     titles = [track["title"] for track in LATER[0]["tracks"]]
-    ids = [world.id("song", title) for title in titles]
-    likes = dict(zip(ids, [2.0, 2.0, *[1.0] * 8], strict=True))
-    wanted = recommend_for_likes(world.connection, likes, 20, only_new=False)
-    assert [(t.song_id, t.score) for t in found] == [(t.song_id, t.score) for t in wanted]
+    trained = loaded_recommender(world.connection, tracklist_model(world.connection))
+    place = [trained.songs.tolist().index(world.id("song", title)) for title in titles]
+    lists = np.zeros((2, len(trained.songs)), dtype=np.float32)
+    lists[0, place], lists[1, place[:2]] = 1, 1
+    days = np.array([(datetime.date(2021, month, 1) - datetime.date(1970, 1, 1)).days for month in (1, 2)])
+    told = Newcomers(sparse.csr_matrix(lists), days, sparse.csr_matrix(np.ones((1, 2), dtype=np.float32)))
+    (wanted,) = trained.recommender.for_newcomers(told)
+    assert [t.song_id for t in found] == trained.songs[wanted.songs[:20]].tolist()
+    assert [t.score for t in found] == wanted.scores[:20].tolist()
     assert set(scenes(found)) == {"House"}
-    told = {track.title: (track.plays, track.last_played_on) for track in found}
-    assert told[titles[0]] == (2, datetime.date(2021, 2, 1))
-    assert {told[title] for title in set(titles[2:]) & set(told)} == {(1, datetime.date(2021, 1, 1))}
-    assert {told[title] for title in set(told) - set(titles)} == {(0, None)}
+    shown = {track.title: (track.plays, track.last_played_on) for track in found}
+    assert shown[titles[0]] == (2, datetime.date(2021, 2, 1))
+    assert {shown[title] for title in set(titles[2:]) & set(shown)} == {(1, datetime.date(2021, 1, 1))}
+    assert {shown[title] for title in set(shown) - set(titles)} == {(0, None)}
     new = recommend_for_dj(world.connection, number, 20, only_new=True)
+    assert [t.song_id for t in new] == trained.songs[wanted.songs[~wanted.is_known][:20]].tolist()
     assert not {track.title for track in new} & set(titles)
-    assert new == recommend_for_likes(world.connection, likes, 20)
 
 
 def test_a_dj_of_whose_songs_the_model_knows_none_gets_none(world: World) -> None:
@@ -324,14 +332,55 @@ def test_sessions_that_know_nothing_of_the_schema_are_answered(world: World) -> 
 def test_the_same_twice_is_one_model(loaded: Settings, connection: psycopg.Connection, world: World) -> None:
     first = import_recommender(loaded, world.folder, name="mine")
     stored = [rows(connection, f"SELECT * FROM {name} ORDER BY 1, 2") for name in (*EMBEDDED, "dj_forecast")]
-    second = import_recommender(loaded, world.folder, name="mine")
-    assert second == first
+    assert not first.already_there
+    steps: list[str] = []
+    second = import_recommender(loaded, world.folder, name="mine", progress=lambda step, _done, _of: steps.append(step))
+    assert second == replace(first, already_there=True)
+    assert "storing vectors" not in steps
     assert [rows(connection, f"SELECT * FROM {name} ORDER BY 1, 2") for name in (*EMBEDDED, "dj_forecast")] == stored
     # Its own folder can be imported as well, and another name renames it.
     third = import_recommender(loaded, first.folder)
-    assert third == first
+    assert third == second
     assert import_recommender(loaded, world.folder, name="yours").model_id == first.model_id
     assert rows(connection, "SELECT name, is_current FROM model") == [("yours", True)]
+    assert [home.name for home in recommenders_folder(loaded).iterdir()] == ["yours"]
+
+
+def test_the_same_again_is_current_again(
+    loaded: Settings, connection: psycopg.Connection, world: World, tmp_path: Path
+) -> None:
+    first = import_recommender(loaded, world.folder, name="mine")
+    import_recommender(loaded, train(loaded, tmp_path, replace(LITTLE, trees=8)), name="other")
+    again = import_recommender(loaded, world.folder, name="mine")
+    assert again == replace(first, already_there=True)
+    assert tracklist_model(connection) == first.model_id
+
+
+def test_an_import_that_was_interrupted_is_not_there_already(
+    loaded: Settings, connection: psycopg.Connection, world: World
+) -> None:
+    def interrupt(step: str, _done: int, _of: int) -> None:
+        if step == "indexing vectors":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_recommender(loaded, world.folder, name="mine", progress=interrupt)
+    assert not import_recommender(loaded, world.folder, name="mine").already_there
+    assert import_recommender(loaded, world.folder, name="mine").already_there
+    assert rows(connection, "SELECT count(*) FROM dj_forecast") == [(len(DJS),)]
+
+
+def test_of_two_that_become_one_name_the_folder_that_nothing_refers_to_is_removed(
+    loaded: Settings, connection: psycopg.Connection, world: World, tmp_path: Path
+) -> None:
+    import_recommender(loaded, world.folder, name="mine")
+    other = train(loaded, tmp_path, replace(LITTLE, trees=8))
+    import_recommender(loaded, other, name="other")
+    (recommenders_folder(loaded) / "of-another-database").mkdir()
+    kept = import_recommender(loaded, other, name="mine")
+    assert rows(connection, "SELECT id, name, folder FROM model") == [(kept.model_id, "mine", str(kept.folder))]
+    assert {home.name for home in recommenders_folder(loaded).iterdir()} == {"mine", "of-another-database"}
+    assert load_recommender(kept.folder).facts.options["trees"] == 8
 
 
 def test_a_retrained_one_of_the_name_takes_the_place_of_the_old_one(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.errors import SettingsError
-from recsys.titles.cluster_picture import check_endings, make_picture, to_html, to_png
+from recsys.titles.cluster_picture import Group, Words, check_endings, make_picture, to_html, to_png
 from recsys.titles.clusters import (
     ClusterFacts,
     assign,
@@ -127,43 +127,46 @@ def test_each_group_is_divided_on_its_own() -> None:
 
 
 TITLES = ["</script><b>", "gym & co", "🔥", "sleep"] * 8
-FACTS = [ClusterFacts(1, 20, 40.0, ("</script><b>", "gym & co")), ClusterFacts(2, 12, 50.0, ("🔥",))]
+GROUPS = [Group(1, 20, "40.0 %", ("</script><b>", "gym & co")), Group(2, 12, "50.0 %", ("🔥",))]
+WORDS = Words("playlists", "title", "most frequent titles", "exact match")
 NUMBERS = np.array([1] * 20 + [2] * 12, dtype=np.int32)
 VECTORS = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
 
 
 def test_a_picture_keeps_every_playlist_on_its_plane(monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = make_picture(VECTORS, NUMBERS, TITLES, FACTS)
+    picture = make_picture(VECTORS, NUMBERS, TITLES, GROUPS, WORDS)
     assert (picture.places.min(), picture.places.max()) == (0, 1)
-    assert (picture.titles, picture.numbers.tolist()) == (TITLES, NUMBERS.tolist())
+    assert (picture.names, picture.numbers.tolist()) == (TITLES, NUMBERS.tolist())
     monkeypatch.setattr("recsys.titles.cluster_picture.DOTS", 10)
-    picture = make_picture(VECTORS, NUMBERS, TITLES, FACTS)
-    assert len(picture.titles) == 10
+    picture = make_picture(VECTORS, NUMBERS, TITLES, GROUPS, WORDS)
+    assert len(picture.names) == 10
     assert picture.caption.startswith("10 of 32 playlists, 2 clusters")
 
 
 def test_two_playlists_are_a_picture_too() -> None:
-    picture = make_picture(VECTORS[:2], NUMBERS[:2], TITLES[:2], FACTS)
+    picture = make_picture(VECTORS[:2], NUMBERS[:2], TITLES[:2], GROUPS, WORDS)
     assert [cluster.number for cluster in picture.clusters] == [1]
     assert to_png(picture).startswith(b"\x89PNG")
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_png_is_drawn_whatever_the_titles_are() -> None:
-    assert to_png(make_picture(VECTORS, NUMBERS, TITLES, FACTS)).startswith(b"\x89PNG")
+    assert to_png(make_picture(VECTORS, NUMBERS, TITLES, GROUPS, WORDS)).startswith(b"\x89PNG")
 
 
 def test_a_page_needs_no_network_and_titles_stay_text() -> None:
-    page = to_html(make_picture(VECTORS, NUMBERS, TITLES, FACTS))
+    page = to_html(make_picture(VECTORS, NUMBERS, TITLES, GROUPS, WORDS))
     assert not re.search(r"https?:|src=|@import|url\(", page)
     assert "<b>" not in page
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert found
     data = json.loads(found[1])
-    assert data["title"] == TITLES
+    assert data["name"] == TITLES
     assert [cluster["name"] for cluster in data["clusters"]] == ["</script><b>", "🔥"]
     assert data["cluster"] == [0] * 20 + [1] * 12
     assert "&lt;/script&gt;&lt;b&gt;, gym &amp; co" in page
+    assert "<th>cluster<th>playlists<th>exact match<th>most frequent titles" in page
+    assert "Point at a dot for its title" in page
 
 
 def test_a_file_that_cannot_be_drawn_is_refused(tmp_path: Path) -> None:

@@ -1,12 +1,19 @@
 """Networks as methods that foretell the next song: what they read, and what is made of their answers."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from recsys.errors import SettingsError
 from recsys.evaluation.graph_learned import check_snapshot
-from recsys.evaluation.next_learned import NetworkMethod
+from recsys.evaluation.next_learned import GrownOnce, NetworkMethod
+from recsys.evaluation.next_methods import measure
+from recsys.evaluation.next_song import NextSongOptions
+from recsys.sequences.next_song import NextSong
+from recsys.sequences.next_training import train_next_song
+from recsys.tracklists.running_order import Sets
 from tests.graph_worlds import LETTERS
 from tests.order_worlds import order_of, sets_of
 
@@ -54,3 +61,19 @@ def test_a_network_of_another_snapshot_is_refused() -> None:
     check_snapshot("one", "gru", "one")
     with pytest.raises(SettingsError, match="gru was trained on another snapshot"):
         check_snapshot("one", "gru", "other")
+
+
+def test_a_forest_is_grown_once_and_told_of_what_was_played_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    grown: list[int] = []
+
+    def noted(sets: Sets, *given: Any) -> NextSong:
+        grown.append(len(sets))
+        return train_next_song(sets, *given)
+
+    monkeypatch.setattr("recsys.evaluation.next_learned.train_next_song", noted)
+    past = tuple((day % 2, LETTERS[day % 5 : day % 5 + 3], day) for day in range(60))
+    options = NextSongOptions(renew=1, least_plays=1)
+    results = measure(order_of(past, ((0, "abc", 61), (1, "cde", 62))), {"next": GrownOnce()}, options)
+    assert grown == [60]
+    assert results[0].positions.tolist() == [2, 2]
+    assert results[0].mean("hit_rate", 10) == 1

@@ -8,7 +8,6 @@ from cli import evaluate_tracklists
 from recsys.errors import NotReadyError, UnknownNameError
 from recsys.evaluation.metrics import bootstrap
 from recsys.evaluation.next_methods import DEFAULT_METHODS, chosen_methods, measure
-from recsys.evaluation.next_runs import part_of
 from recsys.evaluation.next_song import (
     ALL,
     KNOWN,
@@ -24,7 +23,7 @@ from recsys.evaluation.next_song import (
     score_method,
     score_ranks,
 )
-from recsys.evaluation.next_tables import next_tables
+from recsys.evaluation.next_tables import next_tables, part_of
 from recsys.tracklists.later import LaterFacts
 from recsys.tracklists.running_order import Sets
 from tests.graph_worlds import LETTERS, places

@@ -5,7 +5,10 @@
 -- seed_score = 1 + cosine(song, seeds), 0 to 2; seeds are songs with weights, 1 each where none are given, and their vector
 -- is the weighted mean. user_score = 1.1 * (1 + cosine(song, user)), 0 to 2.2; the user is a DJ, or the weighted mean of
 -- liked songs, or nobody, and then NULL. Acapellas, and songs and artists (in any role) that are excluded, are left out of
--- those n, unless the list begins with them; songs and artists that the model does not know count for nothing.
+-- those n, unless the list begins with them. Songs that the model does not know count for nothing.
+--
+-- Each vector is compared, as the order is of two scores. What follows is looked up row by row: the planner takes the rows
+-- of a LIMIT of a parameter for many, and would read whole tables.
 CREATE OR REPLACE FUNCTION generator_candidates(
   beginning bigint[], seeds bigint[] DEFAULT NULL, seed_weights double precision[] DEFAULT NULL, dj bigint DEFAULT NULL,
   liked bigint[] DEFAULT NULL, liked_weights double precision[] DEFAULT NULL, user_weight double precision DEFAULT 1,
@@ -29,29 +32,39 @@ DECLARE
     WHEN liked IS NOT NULL THEN mean_song(chosen, liked, liked_weights) END;
   weight double precision := log(2, (1 + greatest(user_weight, 0))::numeric);
 BEGIN
+  IF seed IS NULL THEN
+    RAISE EXCEPTION 'the model % knows none of the seed songs', chosen USING ERRCODE = 'undefined_object';
+  END IF;
+  IF listener IS NULL AND (dj IS NOT NULL OR liked IS NOT NULL) THEN
+    RAISE EXCEPTION 'the model % knows neither the DJ nor any of the liked songs', chosen USING ERRCODE = 'undefined_object';
+  END IF;
+  beginning := coalesce(beginning, '{}');
+  exclude_songs := array_remove(coalesce(exclude_songs, '{}'), NULL);
+  exclude_artists := array_remove(coalesce(exclude_artists, '{}'), NULL);
   RETURN QUERY
     WITH best AS MATERIALIZED (
       SELECT e.song_id, 1 - (e.embedding <#> seed) AS seed_score, 1.1 * (1 - (e.embedding <#> listener)) AS user_score
         FROM song_embedding AS e
        WHERE e.model_id = chosen
-       ORDER BY (1 - (e.embedding <#> seed)) * coalesce(power(greatest(1.1 * (1 - (e.embedding <#> listener)), 0), weight), 1) DESC,
+       ORDER BY (1 - (e.embedding <#> seed))
+                * CASE WHEN listener IS NULL OR weight = 0 THEN 1
+                       WHEN weight = 1 THEN 1 - (e.embedding <#> listener)
+                       ELSE power(greatest(1 - (e.embedding <#> listener), 0), weight) END DESC,
                 e.song_id
        LIMIT greatest(n, 0)
-    ), kept AS (
-      SELECT b.song_id, b.seed_score, b.user_score
-        FROM best AS b JOIN song AS s ON s.id = b.song_id
-       WHERE NOT is_acapella(s.title, s.version)
-         AND b.song_id <> ALL (exclude_songs)
-         AND b.song_id <> ALL (beginning)
-         AND (exclude_artists = '{}'
-              OR NOT EXISTS (SELECT FROM song_artist AS sa
-                              WHERE sa.song_id = b.song_id AND sa.artist_id = ANY (exclude_artists)))
-       UNION ALL
-      SELECT e.song_id, 1 - (e.embedding <#> seed), 1.1 * (1 - (e.embedding <#> listener))
+    ), given AS (
+      SELECT e.song_id, 1 - (e.embedding <#> seed) AS seed_score, 1.1 * (1 - (e.embedding <#> listener)) AS user_score
         FROM song_embedding AS e
        WHERE e.model_id = chosen AND e.song_id = ANY (beginning)
     )
-    SELECT k.song_id, k.seed_score, k.user_score, m.clusters, m.probabilities
-      FROM kept AS k JOIN song_membership AS m ON m.model_id = chosen AND m.song_id = k.song_id;
+    SELECT b.song_id, b.seed_score, b.user_score, m.clusters, m.probabilities
+      FROM best AS b JOIN song_membership AS m ON m.model_id = chosen AND m.song_id = b.song_id
+     WHERE NOT m.is_acapella AND b.song_id <> ALL (exclude_songs) AND b.song_id <> ALL (beginning)
+       AND (exclude_artists = '{}'
+            OR NOT EXISTS (SELECT FROM song_artist AS sa
+                            WHERE sa.song_id = b.song_id AND sa.artist_id = ANY (exclude_artists)))
+     UNION ALL
+    SELECT g.song_id, g.seed_score, g.user_score, m.clusters, m.probabilities
+      FROM given AS g JOIN song_membership AS m ON m.model_id = chosen AND m.song_id = g.song_id;
 END
 $$;
