@@ -252,7 +252,7 @@ def test_two_models_answer_by_their_names(
     asked = [begun(*ring(4, 5), dj="DJ 1", day=DAY + datetime.timedelta(59))]
     answers = {name: list(next_songs(connection, asked, 4, model=name)) for name in ("whole", "old", None)}
     assert answers["old"] == answers[None] != answers["whole"]
-    with pytest.raises(UnknownNameError, match="no next song is called 'new'; there are: old, whole"):
+    with pytest.raises(UnknownNameError, match="no recommender of next songs is called 'new'; there are: old, whole"):
         list(next_songs(connection, asked, 4, model="new"))
     current = "SELECT name FROM model WHERE is_current"
     assert rows(connection, current) == [("old",)]
@@ -285,7 +285,7 @@ def test_without_a_model_it_says_what_to_run(connection: psycopg.Connection) -> 
     with pytest.raises(NotReadyError, match=r"there is no .*: run `recsys tracklists prepare`") as error:
         list(next_songs(connection, [begun()]))
     assert "--model next" in str(error.value)
-    with pytest.raises(UnknownNameError, match="no next song is called 'mine'"):
+    with pytest.raises(UnknownNameError, match="no recommender of next songs is called 'mine'"):
         list(next_songs(connection, [begun()], model="mine"))
 
 
