@@ -49,10 +49,14 @@ def next_(
             answered += 1
             unknown += not answer.known_tracks
             show("next songs", answered, 0)
+    if not answered:
+        file = "standard input" if str(prefixes) == "-" else prefixes
+        why = f": {rejected.pop()}" if len(rejected) == 1 else ""
+        for reason in rejected:
+            output.note(reason)
+        raise RecsysError(f"{file} holds no beginning of a tracklist that can be read{why}")
     for reason in rejected:
         output.note(reason)
-    if not answered:
-        raise RecsysError(f"{prefixes} holds no beginning of a tracklist that can be read")
     output.write_result("".join(lines), out)
     if unknown:
         output.note(f"{output.number(unknown)} of {output.number(answered)} hold no song that the model knows")

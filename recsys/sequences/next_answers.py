@@ -52,7 +52,8 @@ class NextTrack:
 class NextAnswer:
     """The songs that may follow one beginning, best first."""
 
-    id: str
+    id: str | int
+    """As it was written."""
     tracks: list[NextTrack]
     known_tracks: int
     """Songs of the beginning that the model knows."""
@@ -125,7 +126,8 @@ def _answers(
             if place >= 0
         ]
         known = sets.songs[sets.starts[row] : sets.starts[row + 1]] >= 0
-        yield NextAnswer(tracklist.external_id, tracks, int(known.sum()))
+        number = int(tracklist.external_id) if tracklist.id_is_number else tracklist.external_id
+        yield NextAnswer(number, tracks, int(known.sum()))
 
 
 def _as_sets(connection: psycopg.Connection, trained: "TrainedNext", block: Sequence[Tracklist]) -> "Sets":

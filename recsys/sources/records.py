@@ -70,6 +70,8 @@ class Tracklist(msgspec.Struct):
     place: str
     played_on: date | None = None
     tags: tuple[str, ...] = ()
+    id_is_number: bool = False
+    """How its source writes the id."""
 
 
 Record = Playlist | Tracklist | Rejected

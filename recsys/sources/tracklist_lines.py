@@ -60,6 +60,7 @@ def _record(line: _Line, file: str, place: str) -> Tracklist:
         place=place,
         played_on=texts.day(line.date),
         tags=_distinct(line.tags or ()),
+        id_is_number=isinstance(line.id, int),
     )
 
 
@@ -89,6 +90,7 @@ def tracklist_by_entries(line: bytes, file: str, place: str) -> Parsed:
         place=place,
         played_on=texts.day(played) if isinstance(played, str) else None,
         tags=_usable(record.get("tags")),
+        id_is_number=isinstance(record["id"], int),
     )
     return [tracklist], rejected
 

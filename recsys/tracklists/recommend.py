@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 TracklistKind = Literal["tracklist-recommender", "tracklist-model", "next-song"]
 
+NOUNS: dict[TracklistKind, str] = {
+    "tracklist-recommender": "tracklist recommender",
+    "tracklist-model": "tracklist model",
+    "next-song": "recommender of next songs",
+}
+
 MODEL = """
 SELECT m.id FROM model AS m WHERE m.kind = %s AND m.name = %s
 """
@@ -105,9 +111,7 @@ def tracklist_model(
     row = connection.execute(MODEL, (kind, name)).fetchone()
     if row is None:
         names = ", ".join(there for (there,) in connection.execute(MODELS, (kind,)))
-        raise UnknownNameError(
-            f"no {kind.replace('-', ' ')} is called {name!r}" + (f"; there are: {names}" if names else "")
-        )
+        raise UnknownNameError(f"no {NOUNS[kind]} is called {name!r}" + (f"; there are: {names}" if names else ""))
     return int(row[0])
 
 

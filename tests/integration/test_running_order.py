@@ -190,7 +190,7 @@ def test_how_many_are_read_at_once_changes_nothing(
 def test_the_graphs_cut_does_not_cut_the_order(
     loaded: Settings, connection: psycopg.Connection, tmp_path: Path
 ) -> None:
-    read = Read(loaded, connection, tmp_path / "graph", before=BEFORE, options=GraphOptions(least_information=4))
+    read = Read(loaded, connection, tmp_path / "graph", before=BEFORE, options=GraphOptions(least_information=3.6))
     snapshot, _ = load_graph_snapshot(tmp_path / "graph")
     assert len(snapshot.songs) < len(read.order.songs) == 7
     assert [told.songs for told in read.past] == [told.songs for told in EXPECTED]
