@@ -10,6 +10,7 @@ from recsys.evaluation.next_methods import Fit
 from recsys.evaluation.next_song import NextSongMethod
 from recsys.sequences.lists import loaded_model
 from recsys.sequences.next_answers import loaded_next_recommender
+from recsys.sequences.next_network import NetworkScores
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.recommend import tracklist_model
 from recsys.tracklists.running_order import RunningOrder
@@ -30,7 +31,9 @@ def stored_method(settings: Settings, name: str, snapshot: GraphSnapshot, snapsh
         except UnknownNameError:
             _, network = loaded_model(connection, name)
             check_snapshot(network.facts.snapshot_hash, name, snapshot_hash)
-            return lambda order, _: NetworkMethod(network.model, network.songs, network.djs, order, snapshot.djs)
+            return lambda order, _: NetworkMethod(
+                NetworkScores(network.model, network.songs, network.djs, order, snapshot.djs)
+            )
         trained = loaded_next_recommender(connection, model_id)
     check_snapshot(trained.facts.snapshot_hash, name, snapshot_hash)
 

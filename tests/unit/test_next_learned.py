@@ -11,6 +11,7 @@ from recsys.evaluation.graph_learned import check_snapshot
 from recsys.evaluation.next_learned import GrownOnce, NetworkMethod
 from recsys.evaluation.next_methods import measure
 from recsys.evaluation.next_song import NextSongOptions
+from recsys.sequences.next_network import NetworkScores
 from recsys.sequences.next_song import NextSong
 from recsys.sequences.next_training import train_next_song
 from recsys.tracklists.running_order import Sets
@@ -39,7 +40,7 @@ def test_a_network_reads_its_own_rows_and_answers_with_those_of_the_order() -> N
     # Its songs are b, d, h and one that the order does not have; its DJs 12 and 11.
     network = Noted(-1, -2, -3, 0)
     songs = np.array([101, 103, 107, 900])
-    method = NetworkMethod(network, songs, np.array([12, 13]), order_of(()), np.array([11, 12]))
+    method = NetworkMethod(NetworkScores(network, songs, np.array([12, 13]), order_of(()), np.array([11, 12])))
     named, scores = method.next(sets_of((0, "abd", 1), (1, "h-", 1), (-1, "", 1)), 3)
     assert network.songs[0].tolist() == [-1] * 12 + [-1, 0, 1]
     assert network.songs[1].tolist() == [-1] * 13 + [2, -1]
@@ -51,7 +52,7 @@ def test_a_network_reads_its_own_rows_and_answers_with_those_of_the_order() -> N
 
 def test_a_network_reads_the_last_songs_and_names_none_of_the_whole_prefix() -> None:
     network = Noted(-1, -2)
-    method = NetworkMethod(network, np.array([100, 101]), np.array([11]), order_of(()), np.array([11]))
+    method = NetworkMethod(NetworkScores(network, np.array([100, 101]), np.array([11]), order_of(()), np.array([11])))
     named, _ = method.next(sets_of((0, "a" + "b" * 20, 1)), 2)
     assert network.songs.tolist() == [[1] * 15]
     assert named.tolist() == [[-1, -1]]
