@@ -1,4 +1,4 @@
-"""`recsys ingest`: files into the catalogue."""
+"""`recsys ingest`: files, or somebody's database, into the catalogue."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from . import output
+from .ingest_sql import MAPPING, SQL, load_sql, write_mapping
 
 if TYPE_CHECKING:
     from recsys.catalog import Counts, IngestSummary
@@ -14,7 +15,7 @@ SHOWN_REASONS = 8
 
 
 def ingest(
-    format: str = typer.Argument(help="mpd, playlists, tracklists, csv or djmix.", metavar="FORMAT"),
+    format: str = typer.Argument(help="mpd, playlists, tracklists, csv or djmix, or sql.", metavar="FORMAT"),
     paths: list[Path] = typer.Argument(
         None, help="Files or folders; - is standard input. djmix without a path is fetched.", metavar="PATH"
     ),
@@ -22,9 +23,15 @@ def ingest(
         None, metavar="NAME", help="Name within which ids are unique; the format's name by default."
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Read and count, keep nothing."),
+    mapping: Path = typer.Option(None, metavar="FILE", help="sql: the TOML that names the queries; - is stdout."),
+    dsn: str = typer.Option(
+        None, metavar="URL", help="sql: the database to read; RECSYS_SOURCE_DSN or our own by default."
+    ),
+    init: bool = typer.Option(False, "--init", help="sql: write a mapping from the names of the database's tables."),
+    full: bool = typer.Option(False, "--full", help="sql: read everything, not only what changed."),
     as_json: bool = output.JSON,
 ) -> None:
-    """Load playlists and tracklists.
+    """Load playlists and tracklists, from files or, as sql, from a database that is only read.
 
     The same files twice change nothing, an interrupted load goes on where it stopped. Exit code 1 says that some
     records were rejected; they are kept in the table rejected_record.
@@ -33,9 +40,23 @@ def ingest(
     from recsys.config import load_settings
     from recsys.sources import FORMATS, fetch_djmix
 
-    if format not in FORMATS:
-        raise typer.BadParameter(f"{format!r} is not one of {', '.join(FORMATS)}", param_hint="FORMAT")
+    if format not in (*FORMATS, SQL):
+        raise typer.BadParameter(f"{format!r} is not one of {', '.join((*FORMATS, SQL))}", param_hint="FORMAT")
     settings = load_settings()
+    if format == SQL:
+        if paths:
+            raise typer.BadParameter("sql reads no files: name the queries with --mapping", param_hint="PATH")
+        if init:
+            write_mapping(settings, mapping or MAPPING, dsn)
+            return
+        _finish(
+            load_sql(settings, mapping or MAPPING, dsn, source=source, full=full, dry_run=dry_run),
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+        return
+    if mapping or dsn or init or full:
+        raise typer.BadParameter("--mapping, --dsn, --init and --full go with sql", param_hint="FORMAT")
     if not paths:
         if format != "djmix":
             raise typer.BadParameter(f"name the files of the format {format}", param_hint="PATH")
@@ -50,6 +71,10 @@ def ingest(
             bar.update(task, advance=bytes_read, description=f"{done:,} lists, {counts.entries_stored:,} entries")
 
         summary = load(settings, format, paths, source=source, dry_run=dry_run, progress=show)
+    _finish(summary, dry_run=dry_run, as_json=as_json)
+
+
+def _finish(summary: "IngestSummary", *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         output.print_json([{"dry_run": dry_run, **summary.as_dict()}])
     else:

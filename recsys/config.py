@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     """Any PostgreSQL >= 15 with pgvector >= 0.8; None starts the embedded server."""
     db_schema: str = Field(default="recsys", validation_alias="RECSYS_SCHEMA")
     """The one Postgres schema that holds every object of ours."""
+    source_dsn: str | None = None
+    """SQLAlchemy's URL of the database that `ingest sql` reads where neither command nor mapping names one."""
     home: Path = Field(default_factory=_default_home)
     """Everything that is not in the database: embedded server, downloads, snapshots, models."""
     encoder: str = DEFAULT_ENCODER

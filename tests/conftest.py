@@ -21,6 +21,7 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     for name in (
         "DATABASE_URL",
         "RECSYS_SCHEMA",
+        "RECSYS_SOURCE_DSN",
         "RECSYS_ENCODER",
         "RECSYS_DEVICE",
         "RECSYS_LLM_URL",

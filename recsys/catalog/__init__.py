@@ -18,6 +18,7 @@ from recsys.catalog.listed import ListedTrack
 if TYPE_CHECKING:
     from recsys.catalog.choose import Counts
     from recsys.catalog.ingestion import IngestSummary, ingest
+    from recsys.catalog.sql_ingestion import guess_source, ingest_sql
     from recsys.catalog.upkeep import finish_load, missing_indexes
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
     "find_dj",
     "find_song",
     "finish_load",
+    "guess_source",
     "ingest",
+    "ingest_sql",
     "missing_indexes",
     "similar_tracks",
 ]
@@ -41,7 +44,9 @@ _LOADING = {
     "Counts": "choose",
     "IngestSummary": "ingestion",
     "finish_load": "upkeep",
+    "guess_source": "sql_ingestion",
     "ingest": "ingestion",
+    "ingest_sql": "sql_ingestion",
     "missing_indexes": "upkeep",
 }
 

@@ -123,14 +123,38 @@ def ingest(
     """
     format_ = FORMATS[format_name]
     size = sum(map(format_.total_bytes, paths))
+    batches = (batch for path in paths for batch in format_.read(path))
+    origin = Origin(source or format_name, format_name, [str(path) for path in paths])
+    return load_batches(settings, origin, lambda *_: (size, batches), dry_run=dry_run, progress=progress)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the lists of a load come from: the source's name, its format, and what was read of it."""
+
+    source: str
+    format: str
+    paths: list[str]
+
+
+Open = Callable[[psycopg.Connection, int], tuple[int, Iterable[Batch]]]
+"""Given the connection of the load and the id of its source, how many bytes there are to read, about, and their
+batches. Called under the writer's lock."""
+
+
+def load_batches(
+    settings: Settings, origin: Origin, open_: Open, *, dry_run: bool, progress: Progress
+) -> IngestSummary:
+    """Load batches as `ingest` does, which tells what it raises."""
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
         # Batches need not wait for the disk: what a crash of the machine takes, the same command brings again.
         connection.execute("SET synchronous_commit = off")
         connection.commit()
         with writer_lock(connection, settings.db_schema):
-            source_id = _source_id(connection, source or format_name, format_name)
-            run_id = _start_run(connection, source_id, paths)
+            source_id = _source_id(connection, origin.source, origin.format)
+            size, batches = open_(connection, source_id)
+            run_id = _start_run(connection, source_id, origin.paths)
             if not dry_run:
                 connection.commit()
                 drop_indexes_before_large_load(connection, size)
@@ -138,7 +162,7 @@ def ingest(
             try:
                 with _many_small_records(), WriteBehind(connection) as behind:
                     loader = Loader(behind, source_id, run_id, keep=not dry_run)
-                    for batch in read_ahead(batch for path in paths for batch in format_.read(path)):
+                    for batch in read_ahead(batches):
                         summary.add(*loader.load(batch))
                         progress(batch.bytes_read, summary.counts)
             except SourceError:
@@ -182,11 +206,11 @@ def _is_unfinished(connection: psycopg.Connection, run_id: int) -> bool:
     return bool(row is None or row[0] or missing_indexes(connection))
 
 
-def _start_run(connection: psycopg.Connection, source_id: int, paths: list[Path]) -> int:
+def _start_run(connection: psycopg.Connection, source_id: int, paths: list[str]) -> int:
     row = connection.execute(
         "INSERT INTO ingest_run (id, source_id, paths)"
         " SELECT coalesce(max(id), 0) + 1, %s, %s FROM ingest_run RETURNING id",
-        (source_id, [str(path).encode(errors="replace").decode() for path in paths]),
+        (source_id, [path.encode(errors="replace").decode() for path in paths]),
     ).fetchone()
     assert row is not None
     return int(row[0])

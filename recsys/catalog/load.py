@@ -65,6 +65,11 @@ HAS_LISTS = """
 SELECT EXISTS (SELECT FROM playlist WHERE source_id = %(source)s)
     OR EXISTS (SELECT FROM tracklist WHERE source_id = %(source)s)
 """
+KEEP_REACHED = """
+INSERT INTO source_cursor (source_id, query, fingerprint, kind, value) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (source_id, query) DO UPDATE
+       SET fingerprint = excluded.fingerprint, kind = excluded.kind, value = excluded.value
+"""
 FORGET_MENDED = "DELETE FROM rejected_record WHERE source_id = %s AND file = %s AND ingest_run_id <> %s"
 
 
@@ -110,7 +115,7 @@ class Loader:
         self._writes += self._resolver.take_writes()
         self._titles.trim()
         self._djs.trim()
-        self._writes.append(partial(self._keep_rejected, batch=batch, rejected=rejected))
+        self._writes.append(partial(self._keep_state, batch=batch, rejected=rejected))
         if self._keep:
             self._writes.append(psycopg.Connection.commit)
         self._connection.write(self._writes)
@@ -247,7 +252,8 @@ class Loader:
             columns = [(part, f"{table}_id") for part in parts] + [(table, "id")]
             self._writes.append(partial(_delete_rows, columns=columns, ids=replaced))
 
-    def _keep_rejected(self, connection: psycopg.Connection, batch: Batch, rejected: Sequence[Rejected]) -> None:
+    def _keep_state(self, connection: psycopg.Connection, batch: Batch, rejected: Sequence[Rejected]) -> None:
+        """Keep what was set aside, and what is reached."""
         cursor = connection.cursor()
         if rejected:
             cursor.executemany(
@@ -256,6 +262,8 @@ class Loader:
             )
         if batch.is_last_of_file:
             cursor.execute(FORGET_MENDED, (self._source_id, batch.file, self._run_id))
+        for r in batch.reached:
+            cursor.execute(KEEP_REACHED, (self._source_id, r.query, r.fingerprint, r.kind, r.value))
 
 
 def _delete_rows(connection: psycopg.Connection, columns: Sequence[tuple[str, str]], ids: Sequence[int]) -> None:

@@ -99,6 +99,18 @@ class RejectedRecord(Table):
     ingest_run_id: Mapped[int] = mapped_column(ForeignKey("ingest_run.id"))
 
 
+class SourceCursor(Table):
+    """Up to where a query of somebody's own database was read, so that the next load reads what changed since."""
+
+    __tablename__ = "source_cursor"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    query: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    kind: Mapped[str]
+    value: Mapped[str]
+
+
 # --- the catalogue ---------------------------------------------------------------------------------------------
 
 

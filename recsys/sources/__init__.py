@@ -1,4 +1,4 @@
-"""Reads playlists and tracklists from files: one reader a format, the same few records from all of them."""
+"""Reads playlists and tracklists: one reader a format of files and one for databases, the same few records from all."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from recsys.sources.djmix import djmix_inputs, fetch_djmix, read_djmix
 from recsys.sources.inputs import Input
 from recsys.sources.mpd import mpd_inputs, read_mpd
 from recsys.sources.playlist_lines import line_inputs, read_playlists
-from recsys.sources.records import MAX_TEXT, Batch, Entry, Playlist, Record, Rejected, Tracklist
+from recsys.sources.records import MAX_TEXT, Batch, Entry, Playlist, Reached, Record, Rejected, Tracklist
+from recsys.sources.sql_database import SqlSource
+from recsys.sources.sql_guess import Guess, guess_mapping
+from recsys.sources.sql_mapping import SqlMapping, load_mapping
 from recsys.sources.tracklist_lines import read_tracklists
 
 __all__ = [
@@ -19,12 +22,18 @@ __all__ = [
     "Batch",
     "Entry",
     "Format",
+    "Guess",
     "Input",
     "Playlist",
+    "Reached",
     "Record",
     "Rejected",
+    "SqlMapping",
+    "SqlSource",
     "Tracklist",
     "fetch_djmix",
+    "guess_mapping",
+    "load_mapping",
     "read_csv",
     "read_djmix",
     "read_mpd",

@@ -77,6 +77,17 @@ class Tracklist(msgspec.Struct):
 Record = Playlist | Tracklist | Rejected
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """Up to where a query of somebody's database was read, by the column that tells its changes."""
+
+    query: str
+    fingerprint: str
+    """What changes whenever the query does."""
+    kind: str
+    value: str
+    """The column's last value as a text, to be understood by its kind."""
+
+
 class Batch(msgspec.Struct):
     """A part of one file that is committed together.
 
@@ -89,5 +100,8 @@ class Batch(msgspec.Struct):
     number: int
     """Counts the batches of this file from 0."""
     bytes_read: int
-    """Bytes of the input since the batch before; over all batches they add up to the input's size."""
+    """Bytes of the input since the batch before, of a database rows; over all batches they add up to its size."""
     is_last_of_file: bool
+    """Whether the file was read to its end, so that what was set aside of it before and is not now was mended."""
+    reached: tuple[Reached, ...] = ()
+    """What is reached of a database once this batch is committed."""

@@ -13,8 +13,10 @@ QUESTION = ("recommend", "sleep")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("ingest", "spotify", "x"), "'spotify' is not one of mpd, playlists, tracklists, csv, djmix"),
+        (("ingest", "spotify", "x"), "'spotify' is not one of mpd, playlists, tracklists, csv, djmix, sql"),
         (("ingest", "mpd"), "name the files of the format mpd"),
+        (("ingest", "sql", "lists.db"), "sql reads no files: name the queries with --mapping"),
+        (("ingest", "mpd", "x", "--full"), "--mapping, --dsn, --init and --full go with sql"),
         (("recommend",), "'TITLE'"),
         (("recommend", "sleep", "--n", "0"), "'--n' / '-n'"),
         (("recommend", "sleep", "--max-per-artist", "0"), "'--max-per-artist'"),
@@ -55,7 +57,7 @@ def test_a_setting_that_cannot_be_used_is_named(recsys: Command, setting: str, v
 
 def test_before_everything_is_set_up_the_next_step_is_named(recsys: Command, empty_database: str, files: Files) -> None:
     on_empty = recsys.given(DATABASE_URL=empty_database)
-    said = "the schema is empty, this version needs 0006: run `recsys db upgrade`"
+    said = "the schema is empty, this version needs 0007: run `recsys db upgrade`"
     assert complaint(on_empty(*QUESTION)) == said
     assert (
         complaint(recsys("titles", "embed")) == "there are no playlist titles to embed: load some with `recsys ingest`"

@@ -244,9 +244,12 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     connection.execute("INSERT INTO song_profile VALUES (1, 1, 'up', 1, 1, '{1}', '{1}')")
     connection.execute("INSERT INTO learned_profile VALUES (1, 1, '{1}', '{1}')")
     full = objects(database, "recsys")
+    downgrade(settings, "0006")
+    before_cursors = objects(database, "recsys")
+    assert set(full) - set(before_cursors) == {("relation", "source_cursor"), ("relation", "source_cursor_pkey")}
     downgrade(settings, "0005")
     before_clusters = objects(database, "recsys")
-    assert set(full) - set(before_clusters) == {
+    assert set(before_cursors) - set(before_clusters) == {
         ("relation", name) for name in ("song_membership", "song_membership_pkey", "song_cluster", "song_cluster_stats")
     }
     downgrade(settings, "0004")
@@ -258,7 +261,7 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     }
     downgrade(settings, "0003")
     assert revision(connection) == "0003"
-    with pytest.raises(NotMigratedError, match="is at revision 0003, this version needs 0006: run `recsys db upgrade`"):
+    with pytest.raises(NotMigratedError, match="is at revision 0003, this version needs 0007: run `recsys db upgrade`"):
         require_migrated(connection)
     assert set(before_graphs) - set(objects(database, "recsys")) == {
         ("relation", name)

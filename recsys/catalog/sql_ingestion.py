@@ -1,0 +1,68 @@
+"""Somebody's own database into the catalogue: what it holds, and later what changed."""
+
+from collections.abc import Callable, Iterable
+
+import psycopg
+
+from recsys.catalog.ingestion import IngestSummary, Origin, Progress, load_batches
+from recsys.catalog.upkeep import BYTES_PER_ENTRY
+from recsys.config import Settings
+from recsys.database import connect, database_url
+from recsys.sources import Batch, Guess, Reached, SqlMapping, SqlSource, guess_mapping
+
+REACHED = "SELECT query, fingerprint, kind, value FROM source_cursor WHERE source_id = %s"
+
+
+def ingest_sql(
+    settings: Settings,
+    mapping: SqlMapping,
+    *,
+    dsn: str | None = None,
+    source: str | None = None,
+    whole: bool = False,
+    dry_run: bool = False,
+    expect: Callable[[int], None] = lambda _rows: None,
+    progress: Progress = lambda _rows, _counts: None,
+) -> IngestSummary:
+    """Load what a mapping finds in a database. Twice changes nothing, an interrupted load goes on where it stopped.
+
+    Args:
+        settings: where our database is.
+        mapping: the queries.
+        dsn: SQLAlchemy's URL of the database; if none is given the mapping's, the settings', or our own database.
+        source: name under which ids are unique; the mapping's if none is given.
+        whole: read everything, also where the mapping tells what changed since the last load.
+        dry_run: read, resolve and count, but keep nothing.
+        expect: called once with the rows of entries that will be read, 0 where nobody counted them.
+        progress: called after every batch, with rows instead of bytes.
+
+    Raises:
+        SourceError: the database cannot be read, or a query fails or lacks a column.
+        BusyError: another process is writing.
+        DatabaseError: our database is out of reach or not set up.
+    """
+
+    def open_(connection: psycopg.Connection, source_id: int) -> tuple[int, Iterable[Batch]]:
+        found = SqlSource(mapping, _source_dsn(settings, dsn or mapping.dsn))
+        plan = found.plan([] if whole else [Reached(*row) for row in connection.execute(REACHED, (source_id,))])
+        expect(plan.rows)
+        return plan.rows * BYTES_PER_ENTRY, found.read(plan)
+
+    origin = Origin(source or mapping.source, "sql", [str(mapping.path)])
+    return load_batches(settings, origin, open_, dry_run=dry_run, progress=progress)
+
+
+def guess_source(settings: Settings, dsn: str | None) -> Guess:
+    """Guess a mapping of the database that `ingest_sql` would read, ours left out.
+
+    Raises:
+        SourceError: the database cannot be reached or inspected.
+    """
+    if not (dsn or settings.source_dsn):
+        connect(settings).close()  # the embedded server may have to be started
+    return guess_mapping(_source_dsn(settings, dsn), settings.db_schema)
+
+
+def _source_dsn(settings: Settings, dsn: str | None) -> str:
+    """The URL of the database to read: the one that is given, that of the settings, or our own."""
+    return dsn or settings.source_dsn or database_url(settings)
