@@ -176,16 +176,21 @@ class _Entries:
         tails = [row[first:] for row in members]
         try:
             entries = [known.get(tail) for tail in tails]
+            is_hashable = True
         except TypeError:  # an array among them
             entries = [None] * len(tails)
+            is_hashable = False
         reasons: dict[int, str] = {}
         if not all(entries):
             for number, tail in enumerate(tails):
                 if entries[number] is None:
                     try:
-                        entries[number] = self._entry(tail)
+                        entries[number] = entry = self._entry(tail)
                     except UnusableError as error:
                         reasons[number] = str(error)
+                    else:
+                        if is_hashable:
+                            known[tail] = entry
             if len(known) > _REMEMBERED:
                 known.clear()
         if {type(row[1]) for row in members} != {int}:
@@ -193,15 +198,6 @@ class _Entries:
         return entries, sorted(reasons.items())
 
     def _entry(self, tail: Row) -> Entry:
-        try:
-            entry = self._known.get(tail)
-        except TypeError:
-            return self._made(tail)
-        if entry is None:
-            entry = self._known[tail] = self._made(tail)
-        return entry
-
-    def _made(self, tail: Row) -> Entry:
         track_id = None if self._id_place is None else tail[self._id_place]
         if track_id is None:
             return self._read(tail, self._needs_song)
