@@ -62,7 +62,7 @@ def recommend(
         exists=True,
         dir_okay=False,
         metavar="FILE",
-        help="A DJ a line; a line {dj, tracks: [{title, artists, score}]} comes out for each.",
+        help="A DJ a line; a line {dj, tracks: [{title, artists, score}]}, or a file, comes out for each.",
     ),
     like: list[str] = LIKE,
     likes: Path = LIKES,
@@ -127,7 +127,13 @@ def recommend(
             _print_continued(continued, form, out, name=title or seed_track[0], as_json=as_json)
             return
         answer = recommend_tracks(
-            connection, title, n, method=vote.value, filters=filters, explain=explain, model=recommender
+            connection,
+            title,
+            n,
+            method=vote.value,
+            filters=filters,
+            explain=explain or form is FileFormat.JSPF,
+            model=recommender,
         )
     if answer.is_stale:
         output.note("lists were loaded since the profiles were built: run `recsys titles embed` to count them in")
