@@ -19,7 +19,7 @@ from recsys.catalog.upkeep import drop_indexes_before_large_load, finish_load, m
 from recsys.config import Settings
 from recsys.database import WriteBehind, connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import SourceError
-from recsys.sources import FORMATS, Batch, Rejected
+from recsys.sources import FORMATS, Batch, Format, Rejected
 
 
 @dataclass
@@ -99,7 +99,7 @@ def _many_small_records() -> Iterator[None]:
 
 def ingest(
     settings: Settings,
-    format_name: str,
+    format_: str | Format,
     paths: list[Path],
     *,
     source: str | None = None,
@@ -110,7 +110,7 @@ def ingest(
 
     Args:
         settings: where the database is.
-        format_name: a name of `FORMATS`.
+        format_: a format, or a name of `FORMATS`.
         paths: files or folders, `-` for standard input where the format allows it.
         source: name under which ids are unique; the format's name if none is given.
         dry_run: read, resolve and count, but keep nothing.
@@ -121,7 +121,8 @@ def ingest(
         BusyError: another process is writing.
         DatabaseError: the database is out of reach or not set up.
     """
-    format_ = FORMATS[format_name]
+    if isinstance(format_, str):
+        format_ = FORMATS[format_]
     size = sum(map(format_.total_bytes, paths))
     with translated_errors(), connect(settings) as connection:
         require_migrated(connection)
@@ -129,7 +130,7 @@ def ingest(
         connection.execute("SET synchronous_commit = off")
         connection.commit()
         with writer_lock(connection, settings.db_schema):
-            source_id = _source_id(connection, source or format_name, format_name)
+            source_id = _source_id(connection, source or format_.name, format_.name)
             run_id = _start_run(connection, source_id, paths)
             if not dry_run:
                 connection.commit()
