@@ -47,9 +47,10 @@ def _parsed(columns: Mapping[str, str], stream: Bytes) -> Iterator[Parsed]:
     _, header, fault = next(rows, (1, [], None))
     titles = [cell.strip().casefold() for cell in header]
     missing = [name for name in columns.values() if name.strip().casefold() not in titles]
-    if stream.damage is None and header and (missing or fault):
+    if fault or (header and missing):
         reason = fault or f"the table has no column {missing[0]}; it has {', '.join(header)}"
-        yield [], [Rejected(source.file, "line 1", safe(reason), excerpt(head))]
+        told = damage_told(stream, "line 1", is_empty=False)
+        yield [], told or [Rejected(source.file, "line 1", safe(reason), excerpt(head))]
         return
     if header:
         places = {field: titles.index(name.strip().casefold()) for field, name in columns.items()}
