@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
+from psycopg.rows import dict_row
 
+from recsys.catalog import ListedTrack
 from recsys.errors import NotReadyError, SourceError
 from recsys.names import SongName, is_unidentified, name_key, song_name
 from recsys.sources import Entry, Tracklist
@@ -35,17 +37,17 @@ SELECT k.key, k.id FROM dj AS k WHERE k.key = ANY(%(djs)s)
 """
 
 NAMES = """
-SELECT s.id, s.title, s.version, artists_of(s.id) FROM song AS s WHERE s.id = ANY(%s)
+SELECT s.id AS song_id, st.track_id, s.title, s.version, s.artist, t.uri, t.duration_ms, artists_of(s.id) AS artists
+  FROM song AS s LEFT JOIN song_stats AS st ON st.song_id = s.id LEFT JOIN track AS t ON t.id = st.track_id
+ WHERE s.id = ANY(%s)
 """
 
 
-@dataclass(frozen=True)
-class NextTrack:
+@dataclass
+class NextTrack(ListedTrack):
     """A song that may come next."""
 
-    title: str
     artists: list[str]
-    score: float
 
 
 @dataclass(frozen=True)
@@ -122,14 +124,14 @@ def _answers(
     made = trained.recommender.next(sets, k)
     ids = trained.order.songs[made.songs]
     shown = {int(song) for song in ids[made.songs >= 0]}
-    names = {
-        song: (f"{title} ({version})" if version else title, artists)
-        for song, title, version, artists in connection.execute(NAMES, (sorted(shown),))
-    }
+    with connection.cursor(row_factory=dict_row) as cursor:
+        names = {row["song_id"]: row for row in cursor.execute(NAMES, (sorted(shown),))}
     for row, tracklist in enumerate(block):
         tracks = [
-            NextTrack(*names[song], score)
-            for song, score, place in zip(ids[row].tolist(), made.scores[row].tolist(), made.songs[row], strict=True)
+            NextTrack(**names[song], rank=rank, score=score)
+            for rank, (song, score, place) in enumerate(
+                zip(ids[row].tolist(), made.scores[row].tolist(), made.songs[row], strict=True), start=1
+            )
             if place >= 0
         ]
         known = sets.songs[sets.starts[row] : sets.starts[row + 1]] >= 0

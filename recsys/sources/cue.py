@@ -15,7 +15,7 @@ from recsys.sources.records import Batch, Entry, Rejected, Tracklist
 from recsys.sources.texts import UnusableError, excerpt
 
 FOREIGN = "not a cue sheet: no line begins with TRACK"
-_LINE = re.compile(r"\s*(REM\s+\w+|\w+)\s+(.*\S)\s*")
+_LINE = re.compile(r"(REM\s+\w+|\w+)\s+(\S.*)")
 _START = re.compile(r"0*1\s+(\d{1,5}):(\d{1,2}):\d{1,2}")
 
 
@@ -88,7 +88,7 @@ class _Sheet:
         self.tracks: list[_Track] = []
         files = 0
         for number, line in enumerate(lines_of(text), start=1):
-            found = _LINE.fullmatch(line)
+            found = _LINE.fullmatch(line.strip())
             if found is None:
                 continue
             command, value = " ".join(found[1].upper().split()), _unquoted(found[2])

@@ -45,18 +45,17 @@ def damage_told(stream: Bytes, place: str, *, is_empty: bool) -> list[Rejected]:
 
 
 def file_id(source: Input) -> str:
-    """Return the id of a list that is a file of its own: the file's name, of whatever folder."""
-    if source.path == STDIN:
-        return "stdin"
-    return path_id([PurePosixPath(source.member).name if source.member else source.path.name])
+    """Return the id of a list that is a file of its own: the file's name, of whatever folder, packed or not."""
+    return path_id([_name(source)]) if source.path != STDIN else "stdin"
 
 
 def file_title(source: Input) -> str:
     """Return the name of a list that has none of its own, '' for standard input."""
-    if source.path == STDIN:
-        return ""
-    name = PurePosixPath(source.member).name if source.member else source.path.name
-    return safe(PurePosixPath(name.removesuffix(".gz")).stem).strip()
+    return safe(PurePosixPath(_name(source)).stem).strip() if source.path != STDIN else ""
+
+
+def _name(source: Input) -> str:
+    return source.path.name.removesuffix(".gz")
 
 
 def path_id(parts: Sequence[str]) -> str:

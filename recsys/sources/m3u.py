@@ -21,7 +21,7 @@ from recsys.sources.records import Batch, Entry, Playlist, Rejected
 from recsys.sources.texts import UnusableError, excerpt, safe
 
 NOT_TEXT = "not a playlist: it holds NUL characters"
-_ABOUT = re.compile(r"#EXTINF:\s*(-?\d+)?(?:\.\d+)?((?:[^,\"]|\"[^\"]*\")*),(.*)", re.IGNORECASE)
+_ABOUT = re.compile(r"#EXTINF:\s*+(-?\d++)?(?:\.\d++)?((?:[^,\"]|\"[^\"]*+\")*+),(.*)", re.IGNORECASE)
 _NAME = re.compile(r"#PLAYLIST:(.*)", re.IGNORECASE)
 _ALBUM = re.compile(r"#EXTALB:(.*)", re.IGNORECASE)
 

@@ -135,6 +135,9 @@ def test_a_file_of_beginnings_is_answered_with_a_line_for_each_in_order(recsys: 
     text = out.read_text(encoding="utf-8")
     assert text.endswith("\n")
     check([json.loads(line) for line in text.splitlines()], 3)
+    library = recsys("tracklists", "next", "--prefixes", file, "--k", "3", "--format", "rekordbox")
+    assert [library.stdout.count(text) for text in ('Name="after ', "<TRACK Key=")] == [5, 15]
+    assert "several lists need" in usage_error(recsys("tracklists", "next", "--prefixes", file, "--format", "csv"))
     piped = recsys("tracklists", "next", "--prefixes", "-", "-k", "3", stdin=file.read_text())
     assert (piped.returncode, piped.stdout) == (0, text)
     assert piped.stderr == "2 of 5 hold no song that the model knows\n"

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 import zipfile
 from pathlib import Path
+from time import process_time
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -222,3 +223,21 @@ def test_a_large_library_needs_the_room_of_its_songs_alone(folder: Path) -> None
 
     few = peak(1_000)
     assert peak(4_000) < few + 2**20
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "A" + " " * 200_000,
+        "#EXTINF:" + "1" * 200_000,
+        '#EXTINF:"' * 50_000,
+        "0:00" + " " * 200_000 + "x",
+        "[" * 200_000,
+    ],
+    ids=["spaces", "digits", "quotes", "time", "brackets"],
+)
+def test_a_line_of_any_shape_takes_little_time(folder: Path, name: str, line: str) -> None:
+    started = process_time()
+    read(name, folder / "slow", f"{line}\nTRACK 01 AUDIO\n{line}".encode())
+    assert process_time() - started < 5

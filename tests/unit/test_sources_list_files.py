@@ -85,7 +85,7 @@ def test_a_plain_m3u_is_named_by_its_file_and_read_from_standard_input_too(
 ) -> None:
     lines = b"Joey Beltram - Energy Flash.mp3\n"
     [playlist], _ = read("m3u", written(tmp_path / "my list.m3u8.gz", gzip.compress(lines)))
-    assert (playlist.external_id, playlist.name, playlist.entries) == ("my list.m3u8.gz", "my list", [ENERGY])
+    assert (playlist.external_id, playlist.name, playlist.entries) == ("my list.m3u8", "my list", [ENERGY])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
     [playlist], _ = read("m3u", Path("-"))
     assert (playlist.external_id, playlist.name, playlist.entries) == ("stdin", "", [ENERGY])
