@@ -76,7 +76,7 @@ def measure(
         NotReadyError: no later tracklist goes on with a known song.
     """
     options = options or NextSongOptions()
-    lists = len(asked_tracklists(order.later, options))
+    lists = len(asked_tracklists(order.later, options.days))
     answered: dict[str, list[Ranks]] = {name: [] for name in methods}
     is_known = False
     for each in orders(order, options):
