@@ -200,11 +200,11 @@ def _print_explained(tracks: "list[GeneratedTrack]", levels: tuple[str, ...]) ->
 
 def _tell(made: "GeneratedLists", length: int, n_lists: int) -> None:
     for level, count in made.halved.items():
-        output.note(
-            f"the threshold of {level} left nothing {count} times; it was halved there until something was left"
-        )
-    short = sum(len(tracks) < length for tracks in made.lists)
+        times = "once" if count == 1 else f"{count:,} times"
+        output.note(f"the threshold of {level} left nothing {times}; it was halved there until something was left")
+    short = [tracks for tracks in made.lists if len(tracks) < length]
     if short:
-        output.note(f"{short} of {n_lists} lists are shorter: no more songs are left that the filters let through")
+        told = f"{len(short)} of {n_lists} lists are shorter" if n_lists > 1 else f"only {len(short[0])} songs"
+        output.note(f"{told}: no more are left that the filters let through")
     if len(made.lists) < n_lists:
         output.note(f"the search found {len(made.lists)} lists")

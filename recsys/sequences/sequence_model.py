@@ -38,8 +38,10 @@ Flags = npt.NDArray[np.bool_]
 
 BEAM = 16
 
+ASSIGNMENTS = 16
+"""Clusters of each level that a song is kept to belong to, its largest ones, scaled up to sum 1."""
 LEAST_ASSIGNMENT = 1e-3
-"""Of a song to a cluster; smaller ones are not kept, and the others scaled up to sum 1."""
+"""Of those, smaller ones than this are not kept either."""
 
 _HALVED = ("frozen.inputs", "frozen.kernel")
 """What is stored in 16 bits: it has a row for each song, and ranks are the same to one in a thousand."""
@@ -327,12 +329,19 @@ def _stored(name: str, values: Any) -> Any:
 
 
 def _thinned(assignment: Floats) -> Matrix:
-    """A song's larger assignments, at least its largest, as sparse rows of sum 1."""
+    """A song's largest assignments as sparse rows of sum 1."""
     from scipy import sparse
 
-    largest = assignment.max(axis=1, keepdims=True)
-    kept = np.where(assignment >= np.minimum(LEAST_ASSIGNMENT, largest), assignment, 0)
-    return sparse.csr_matrix(kept / kept.sum(axis=1, keepdims=True))
+    songs, clusters = assignment.shape
+    count = min(ASSIGNMENTS, clusters)
+    places = np.sort(np.argpartition(-assignment, count - 1, axis=1)[:, :count], axis=1)
+    values = np.take_along_axis(assignment, places, axis=1)
+    values = np.where(values >= np.minimum(LEAST_ASSIGNMENT, values.max(axis=1, keepdims=True)), values, 0)
+    values /= values.sum(axis=1, keepdims=True)
+    starts = count * np.arange(songs + 1)
+    kept = sparse.csr_matrix((values.ravel(), places.ravel(), starts), shape=assignment.shape)
+    kept.eliminate_zeros()
+    return kept
 
 
 def _frozen_of(arrays: Arrays) -> Frozen:
