@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from recsys.catalog import ListedTrack, NamedDj, NamedSong
+from recsys.device import one_thread
 from recsys.errors import NotReadyError, SettingsError, SourceError, UnknownNameError
 from recsys.titles import Filters, recommend
 from recsys.tracklists.recommend import PLAYED, tracklist_model
@@ -133,7 +134,8 @@ def generate_lists(
     )
     if liking.dj_id is not None:
         wanted = replace(wanted, dj=int(rows_of(np.array([liking.dj_id]), trained.djs)[0]))
-    made = generate(trained.model, candidates, wanted)
+    with one_thread():
+        made = generate(trained.model, candidates, wanted)
     ids = trained.songs[candidates.songs]
     names = _names(connection, ids[np.unique(made.songs[made.songs >= 0])].tolist())
     lists = [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recsys.sequences.next_folder import TrainedNext
     from recsys.tracklists.running_order import Sets
 
-AT_ONCE = 512
+AT_ONCE = 2048
 """Beginnings whose names are looked up together."""
 
 IDS = """
@@ -80,6 +80,13 @@ def next_songs(
         NotReadyError: there is none at all, or its folder is gone or damaged.
     """
     trained = loaded_next_recommender(connection, tracklist_model(connection, model, "next-song"))
+    yield from answers(connection, trained, begun, k)
+
+
+def answers(
+    connection: psycopg.Connection, trained: "TrainedNext", begun: Iterable[Tracklist], k: int
+) -> Iterator[NextAnswer]:
+    """The same of a recommender that was read already, which was trained on this database."""
     asked = iter(begun)
     while block := list(islice(asked, AT_ONCE)):
         yield from _answers(connection, trained, block, k)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys.sequences.played import DAYS_AT_ONCE, Played, first_of_rows, row_of_each, spread
+from recsys.sequences.played import CURRENT_HALF_LIVES, DAYS_AT_ONCE, Played, first_of_rows, row_of_each, spread
 from recsys.tracklists.graph_snapshot import NO_DATE
 from recsys.tracklists.running_order import Sets
 from recsys.tracklists.sparse_rows import entries, largest
@@ -41,7 +41,6 @@ RECENT_LISTS = 60
 """Of a programme or a DJ, the tracklists nearest in time."""
 PROGRAMME_HALF_LIVES = (7, 30, 365)
 DJ_HALF_LIVES = (30, 365)
-CURRENT_HALF_LIVES = (7, 30, 180)
 
 CHANNELS = {
     "neighbours": ("neighbours", "near neighbours", "own neighbours"),
@@ -256,7 +255,8 @@ class Told:
         told["is last artist"] = (theirs == artists[-1]) & (theirs >= 0) if len(artists) else 0.0
         told["is an artist"] = np.isin(theirs, artists) & (theirs >= 0)
         told["artist plays"] = np.where(theirs >= 0, played.artist_popularity[theirs], 0)
-        told |= {f"current {days}": played.current(week, days)[songs] for days in CURRENT_HALF_LIVES}
+        current = played.current(week, songs)
+        told |= {f"current {days}": current[:, column] for column, days in enumerate(CURRENT_HALF_LIVES)}
         told["popularity"] = played.popularity[songs]
         now = self._now[row]
         told["age"] = np.log1p(np.abs(now - played.first_played[songs]))

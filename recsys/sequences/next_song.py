@@ -78,12 +78,16 @@ class NextRecommender:
 
         What tells of nothing is followed by the most popular songs, so that there are k wherever there are enough.
         """
-        blocks = [np.arange(first, min(first + AT_ONCE, len(begun))) for first in range(0, len(begun), AT_ONCE)]
+        # Those of a week share what is played around it.
+        by_day = np.argsort(begun.days, kind="stable")
+        blocks = [by_day[first : first + AT_ONCE] for first in range(0, len(begun), AT_ONCE)]
+        songs, scores = np.full((len(begun), k), UNKNOWN), np.zeros((len(begun), k))
         with ThreadPoolExecutor(THREADS) as threads:
-            made = list(threads.map(lambda rows: self._block(begun.at(rows), k), blocks))
-        if not made:
-            return NextSongs(np.zeros((0, k), dtype=np.int64), np.zeros((0, k)))
-        return NextSongs(np.concatenate([one.songs for one in made]), np.concatenate([one.scores for one in made]))
+            for rows, made in zip(
+                blocks, threads.map(lambda rows: self._block(begun.at(rows), k), blocks), strict=True
+            ):
+                songs[rows], scores[rows] = made
+        return NextSongs(songs, scores)
 
     def _block(self, begun: Sets, k: int) -> NextSongs:
         context = begun.last(CONTEXT)

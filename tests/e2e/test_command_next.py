@@ -36,7 +36,7 @@ PREFIXES = [
     {"id": "d", "tracks": []},
     {"id": "a", "tracks": [None, {"title": "ID", "artists": ["ID"]}, song(0), {"artists": ["x"]}]},
 ]
-"""With an id that is a number, a name in another case, one that nobody knows, one that has not begun, and one id twice."""
+"""With an id that is a number, a name in another case, one that nobody knows, one not yet begun, and one id twice."""
 
 
 @dataclass(frozen=True)
