@@ -53,7 +53,6 @@ def made_up(songs: int, tracklists: int, random: np.random.Generator) -> tuple[S
         artists=np.where(played >= 0, song_artists[played], random.integers(artists, size=plays)),
         djs=programmes % DJS,
         programmes=programmes,
-        stations=np.zeros(tracklists, dtype=np.int64),
         days=days,
     )
     return sets, song_artists, Counts(songs, artists, DJS, PROGRAMMES)

@@ -167,7 +167,6 @@ def _as_sets(connection: psycopg.Connection, trained: "TrainedNext", block: Sequ
         artists=np.where(songs >= 0, order.song_artists[songs], artists),
         djs=rows_of(np.array([known.djs.get(key, UNKNOWN) for key in djs], dtype=np.int64), trained.djs),
         programmes=np.array([programme_of_key.get(programme_of(one.title), UNKNOWN) for one in block], dtype=np.int64),
-        stations=np.full(len(block), UNKNOWN),
         days=np.array(
             [NO_DATE if one.played_on is None else (one.played_on - first).days for one in block], dtype=np.int64
         ),

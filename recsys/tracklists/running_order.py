@@ -35,8 +35,6 @@ class Sets:
     """Rows of the tracklists' first DJs, shape (tracklists,)."""
     programmes: Integers
     """Rows of what the tracklists' titles have in common with those of their series."""
-    stations: Integers
-    """Rows of the sources that the tracklists were loaded from."""
     days: Integers
     """Days from 1970-01-01; `NO_DATE` where there is none."""
 
@@ -75,7 +73,6 @@ class Sets:
             self.artists[places],
             self.djs[lists],
             self.programmes[lists],
-            self.stations[lists],
             self.days[lists],
         )
 
