@@ -102,6 +102,11 @@ def test_lists_come_as_files(recsys: Command, tmp_path: Path) -> None:
     done = recsys("generate", "--seed", SEED, "--n-lists", "3", "--length", "4", "-o", tmp_path / "set.csv")
     assert done.returncode == 0
     assert sorted(file.name for file in tmp_path.glob("set*")) == ["set-1.csv", "set-2.csv", "set-3.csv"]
+    done = recsys("generate", "--seed", SEED, "--n-lists", "3", "--length", "4", "-o", tmp_path / "sets.xml")
+    assert done.stderr == f"written: {tmp_path / 'sets.xml'}\n"
+    library = (tmp_path / "sets.xml").read_text(encoding="utf-8")
+    assert [library.count(text) for text in (' Type="1" ', "<TRACK Key=")] == [3, 12]
+    (tmp_path / "sets.xml").unlink()
     tracks = json_lines(recsys("generate", "--seed", SEED, "--n-lists", "3", "--length", "4", "--json"))
     assert [(t["list_number"], t["rank"]) for t in tracks] == [(n, r) for n in (1, 2, 3) for r in (1, 2, 3, 4)]
     second = [t["title"] for t in tracks if t["list_number"] == 2]
