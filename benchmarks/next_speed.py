@@ -115,7 +115,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     if arguments.model is None:
         sets, song_artists, counts = made_up(arguments.songs, arguments.tracklists, random)
-        options = NextOptions(spans=1, scattered=0)
+        options = NextOptions(spans=1, scattered=0, positions=300, others=100)
         grown = train_next_song(sets, song_artists, counts, options)
         recommender, size = NextRecommender(grown, Played(sets, song_artists, counts)), counts.songs
     else:

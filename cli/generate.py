@@ -188,10 +188,10 @@ def _print_explained(tracks: "list[GeneratedTrack]", levels: tuple[str, ...]) ->
         [
             track.rank,
             f"{track.artist} - {track.full_title}" if track.artist else track.full_title,
-            "" if track.user_score is None else f"{track.user_score:.2f}",
-            f"{track.seed_score:.2f}",
-            *(f"{log:.2f}" for log in track.log_probabilities),
-            f"{track.score:.2f}",
+            "" if track.user_score is None else _hundredths(track.user_score),
+            _hundredths(track.seed_score),
+            *map(_hundredths, track.log_probabilities),
+            _hundredths(track.score),
         ]
         for track in tracks
     ]
@@ -200,6 +200,11 @@ def _print_explained(tracks: "list[GeneratedTrack]", levels: tuple[str, ...]) ->
         f"sum {sum(track.score for track in tracks):.2f}: logs of the probabilities of {', '.join(levels)}; user is out"
         " of 2.2, seed out of 2"
     )
+
+
+def _hundredths(value: float) -> str:
+    """A number with two digits, and no minus before a zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _tell(made: "GeneratedLists", length: int, n_lists: int) -> None:

@@ -245,6 +245,7 @@ def _order(told: Tracklists, after: Tracklists, djs: Ids, progress: Progress) ->
         programmes=tuple(rows.programmes),
         past=told.order(rows, progress, "reading songs in order"),
         later=after.order(rows, progress, "reading later songs in order"),
+        names_hash=names_hash(told.connection, songs, djs),
     )
 
 
