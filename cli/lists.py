@@ -54,8 +54,13 @@ def split_as_of(as_of: str | None) -> str | None:
     return name
 
 
-def form_of(*, as_json: bool, file_format: FileFormat | None, out: Path | None) -> FileFormat | None:
-    """The file format that is asked for, by its name or by a file's ending; None for a table or JSON lines."""
+def form_of(
+    *, as_json: bool, file_format: FileFormat | None, out: Path | None, else_json: bool = False
+) -> FileFormat | None:
+    """The file format that is asked for, by its name or by a file's ending; None for a table or JSON lines.
+
+    An ending that names no format is refused, or means JSON lines with `else_json`.
+    """
     if file_format is not None:
         if as_json:
             raise typer.BadParameter("it does not go with --json: ask for one of them", param_hint="--format")
@@ -66,6 +71,8 @@ def form_of(*, as_json: bool, file_format: FileFormat | None, out: Path | None) 
     try:
         return ENDINGS.get(ending) or FileFormat(ending)
     except ValueError:
+        if else_json:
+            return None
         message = f"the ending of {out.name} names no format: add --format {', '.join(FileFormat)}, or --json"
         raise typer.BadParameter(message, param_hint="--output") from None
 

@@ -34,7 +34,7 @@ def next_(
     No song of the beginning is among them. Whatever of it is known is used: songs, artists, DJ, date, the programme by
     its title. What cannot be read is listed, and the rest is answered.
     """
-    form = form_of(as_json=False, file_format=file_format, out=out)
+    form = form_of(as_json=False, file_format=file_format, out=out, else_json=True)
     require_room_for_several(form, out)
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors

@@ -75,7 +75,7 @@ def recommend(
     out: Path = OUTPUT,
 ) -> None:
     """Tracks for a playlist's title, for songs that it begins with, for a DJ, or for somebody's likes."""
-    form = form_of(as_json=as_json, file_format=file_format, out=out)
+    form = form_of(as_json=as_json, file_format=file_format, out=out, else_json=djs is not None)
     asked = {
         "--dj": dj,
         "--djs": djs,
