@@ -128,7 +128,7 @@ def check(lines: list[dict[str, Any]], k: int) -> None:
 
 
 def test_a_file_of_beginnings_is_answered_with_a_line_for_each_in_order(recsys: Command, tmp_path: Path) -> None:
-    file, out = write_lines(tmp_path / "begun.jsonl", PREFIXES), tmp_path / "out.jsonl"
+    file, out = write_lines(tmp_path / "begun.jsonl", PREFIXES), tmp_path / "out.of.next"
     done = recsys("tracklists", "next", "--prefixes", file, "--k", "3", "-o", out)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines() == [f"written: {out}", "2 of 5 hold no song that the model knows"]

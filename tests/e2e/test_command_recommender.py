@@ -99,7 +99,7 @@ def test_new_songs_are_asked_for_and_a_misspelt_name_is_understood(recsys: Comma
 
 
 def test_a_file_of_djs_is_answered_with_a_line_for_each_in_order(recsys: Command, tmp_path: Path) -> None:
-    file, out = tmp_path / "djs.txt", tmp_path / "answers.jsonl"
+    file, out = tmp_path / "djs.txt", tmp_path / "answers.txt"
     file.write_text("# who is asked for\nHope Lake\n\n  Ann Ray  \nXavier Who\nHope Lake\n", encoding="utf-8-sig")
     done = recsys("recommend", "--djs", file, "-n", "3", "-o", out)
     assert (done.returncode, done.stdout) == (0, "")
