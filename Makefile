@@ -37,6 +37,10 @@ demo: install
 	$(BIN)/recsys tracklists train --snapshot $(RECSYS_HOME)/graphs --output $(RECSYS_HOME)/trained
 	$(BIN)/recsys model import $(RECSYS_HOME)/trained --name demo
 	$(BIN)/recsys recommend --dj "$(DEMO_DJ)" --new
+	$(BIN)/recsys tracklists train --snapshot $(RECSYS_HOME)/graphs --model next --output $(RECSYS_HOME)/next
+	$(BIN)/recsys model import $(RECSYS_HOME)/next --name demo
+	echo '{"id": 1, "dj": "$(DEMO_DJ)", "tracks": [{"title": "Energy Flash", "artists": ["Joey Beltram"]}]}' \
+	  | $(BIN)/recsys tracklists next --prefixes - --k 5
 	@echo
 	@echo "Ask for more:  export RECSYS_HOME=$(RECSYS_HOME)"
 	@echo "               $(BIN)/recsys recommend \"sunset deep house\" --max-per-artist 1"

@@ -124,7 +124,7 @@ def measure(settings: Settings, model: str | None, times: int) -> None:
         djs = [dj for (dj,) in connection.execute("SELECT dj_id FROM dj_embedding WHERE model_id = %s", (model_id,))]
         seeds = random.choice(trained.songs, times + 5)
         askers = random.choice(djs, times + 5)
-        print(f"{len(trained.songs):,} songs, {trained.model.sizes} clusters, {torch.get_num_threads()} threads")
+        print(f"{len(trained.songs):,} songs, {trained.model.sizes} clusters")
 
         def liking(number: int) -> Liking:
             return Liking([int(seeds[number])], dj_id=int(askers[number]))

@@ -1,17 +1,15 @@
 """What DJs will play, and what goes with somebody's likes: the tracklist recommender's half of `recsys recommend`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 from recsys.errors import RecsysError, UnknownNameError
 
 from . import output
 from .likes import find_likes, like_texts, lines_of, note_used
-from .lists import FileFormat, print_tracks, wrote_file
+from .lists import FileFormat, print_tracks, require_room_for_several, write_lists, wrote_file
 
 if TYPE_CHECKING:
     import psycopg
@@ -69,29 +67,42 @@ def _answer_file(connection: "psycopg.Connection", djs: Path, model: int, asked:
     from recsys.catalog import find_dj
     from recsys.tracklists.recommend import recommend_for_dj
 
-    if asked.form is not None:
-        raise typer.BadParameter("--djs writes JSON lines", param_hint="--format")
-    lines, unknown = [], 0
+    require_room_for_several(asked.form, asked.out)
     names = lines_of(djs)
+    ids: list[int | None] = []
     for name in names:
-        tracks: Sequence[ForecastTrack] = []
         try:
             found = find_dj(connection, name)
             output.note_reading(name, found.name)
-            tracks = recommend_for_dj(connection, found.id, asked.n, only_new=asked.only_new, model_id=model)
+            ids.append(found.id)
         except UnknownNameError as error:
             output.note(str(error))
-            unknown += 1
-        listed = [{"title": t.full_title, "artists": t.artists, "score": t.score} for t in tracks]
-        lines.append(f"{output.json_line({'dj': name, 'tracks': listed})}\n")
+            ids.append(None)
     if not names:
         raise RecsysError(f"{djs} names no DJ: write one a line")
+    unknown = ids.count(None)
     if unknown == len(names):
         raise RecsysError(f"no DJ of {djs} is known")
-    output.write_result("".join(lines), asked.out)
+
+    def answers() -> "Iterator[tuple[str, Sequence[ForecastTrack]]]":
+        for name, dj in zip(names, ids, strict=True):
+            if dj is None:
+                yield name, []
+            else:
+                yield name, recommend_for_dj(connection, dj, asked.n, only_new=asked.only_new, model_id=model)
+
+    if asked.form is None:
+        output.write_pieces((f"{_line(name, tracks)}\n" for name, tracks in answers()), asked.out)
+    else:
+        write_lists(answers(), asked.form, asked.out)
     if unknown:
-        lacks = "is not known; its line has" if unknown == 1 else "are not known; their lines have"
+        lacks = "is not known; its list has" if unknown == 1 else "are not known; their lists have"
         output.note(f"{unknown} of {len(names)} DJs {lacks} no tracks")
+
+
+def _line(dj: str, tracks: "Sequence[ForecastTrack]") -> str:
+    listed = [{"title": t.full_title, "artists": t.artists, "score": t.score} for t in tracks]
+    return output.json_line({"dj": dj, "tracks": listed})
 
 
 def answer_likes(like: Sequence[str], likes: Path | None, asked: Asked) -> None:

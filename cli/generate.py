@@ -19,7 +19,10 @@ from .lists import (
     FileFormat,
     form_of,
     print_tracks,
+    require_room_for_several,
+    write_lists,
     wrote_file,
+    wrote_json_lines,
 )
 
 if TYPE_CHECKING:
@@ -64,15 +67,16 @@ def generate(
 ) -> None:  # fmt: skip
     """Lists of songs in an order that a DJ would play, from songs or a title on; for a DJ, or for somebody's likes.
 
-    A song comes once, and acapellas don't. Of several lists in a file format, each has a file with its number.
+    A song comes once, and acapellas don't. Of several lists in a file format, each has a file with its number;
+    rekordbox has all of them in one.
     """
     form = form_of(as_json=as_json, file_format=file_format, out=out)
     if not seed and title is None:
         raise typer.BadParameter("give a song to begin with, or a title with --title", param_hint="--seed")
     if dj and (like or likes):
         raise typer.BadParameter("ask for one of --dj and --like", param_hint="--dj")
-    if form is not None and n_lists > 1 and out is None:
-        raise typer.BadParameter("several lists need an --output, or --json", param_hint="--format")
+    if n_lists > 1:
+        require_room_for_several(form, out)
     temperatures = _numbers(temperature, 3, "--temperature")
     thresholds = _numbers(threshold, 4, "--threshold")
     from recsys.config import load_settings
@@ -165,12 +169,12 @@ def _liking(connection: "psycopg.Connection", asked: _Asked) -> "Liking":
 
 
 def _wrote(made: "GeneratedLists", form: FileFormat | None, out: Path | None, *, name: str, as_json: bool) -> bool:
-    if form is None or len(made.lists) == 1:
-        return wrote_file([track for tracks in made.lists for track in tracks], form, out, name=name, as_json=as_json)
-    assert out is not None
-    for number, tracks in enumerate(made.lists, start=1):
-        file = out.with_name(f"{out.stem}-{number}{out.suffix}")
-        wrote_file(tracks, form, file, name=f"{name} {number}", as_json=as_json)
+    if form is None:
+        lines = (output.json_line(track) for tracks in made.lists for track in tracks)
+        return wrote_json_lines(lines, out, as_json=as_json)
+    if len(made.lists) == 1:
+        return wrote_file(made.lists[0], form, out, name=name, as_json=as_json)
+    write_lists(((f"{name} {number}", tracks) for number, tracks in enumerate(made.lists, start=1)), form, out)
     return True
 
 
@@ -184,10 +188,10 @@ def _print_explained(tracks: "list[GeneratedTrack]", levels: tuple[str, ...]) ->
         [
             track.rank,
             f"{track.artist} - {track.full_title}" if track.artist else track.full_title,
-            "" if track.user_score is None else f"{track.user_score:.2f}",
-            f"{track.seed_score:.2f}",
-            *(f"{log:.2f}" for log in track.log_probabilities),
-            f"{track.score:.2f}",
+            "" if track.user_score is None else _hundredths(track.user_score),
+            _hundredths(track.seed_score),
+            *map(_hundredths, track.log_probabilities),
+            _hundredths(track.score),
         ]
         for track in tracks
     ]
@@ -198,13 +202,18 @@ def _print_explained(tracks: "list[GeneratedTrack]", levels: tuple[str, ...]) ->
     )
 
 
+def _hundredths(value: float) -> str:
+    """A number with two digits, and no minus before a zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
 def _tell(made: "GeneratedLists", length: int, n_lists: int) -> None:
     for level, count in made.halved.items():
-        output.note(
-            f"the threshold of {level} left nothing {count} times; it was halved there until something was left"
-        )
-    short = sum(len(tracks) < length for tracks in made.lists)
+        times = "once" if count == 1 else f"{count:,} times"
+        output.note(f"the threshold of {level} left nothing {times}; it was halved there until something was left")
+    short = [tracks for tracks in made.lists if len(tracks) < length]
     if short:
-        output.note(f"{short} of {n_lists} lists are shorter: no more songs are left that the filters let through")
+        told = f"{len(short)} of {n_lists} lists are shorter" if n_lists > 1 else f"only {len(short[0])} songs"
+        output.note(f"{told}: no more are left that the filters let through")
     if len(made.lists) < n_lists:
         output.note(f"the search found {len(made.lists)} lists")

@@ -15,12 +15,20 @@ SHOWN_REASONS = 8
 
 
 def ingest(
-    format: str = typer.Argument(help="mpd, playlists, tracklists, csv or djmix, or sql.", metavar="FORMAT"),
+    format: str = typer.Argument(
+        help="mpd, playlists, tracklists, csv, djmix, rekordbox, traktor, m3u, xspf, jspf, spotify, cue or text; sql.",
+        metavar="FORMAT",
+    ),
     paths: list[Path] = typer.Argument(
         None, help="Files or folders; - is standard input. djmix without a path is fetched.", metavar="PATH"
     ),
     source: str = typer.Option(
         None, metavar="NAME", help="Name within which ids are unique; the format's name by default."
+    ),
+    column: list[str] = typer.Option(
+        [],
+        metavar="FIELD=HEADER",
+        help="With csv: the header of the title, artist, uri, album, duration_ms or playlist column; may be repeated.",
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Read and count, keep nothing."),
     mapping: Path = typer.Option(None, metavar="FILE", help="sql: the TOML that names the queries; - is stdout."),
@@ -38,10 +46,12 @@ def ingest(
     """
     from recsys.catalog import ingest as load
     from recsys.config import load_settings
-    from recsys.sources import FORMATS, fetch_djmix
+    from recsys.sources import FORMATS, csv_with_columns, fetch_djmix
 
     if format not in (*FORMATS, SQL):
         raise typer.BadParameter(f"{format!r} is not one of {', '.join((*FORMATS, SQL))}", param_hint="FORMAT")
+    if column and format != "csv":
+        raise typer.BadParameter("it goes with csv", param_hint="--column")
     settings = load_settings()
     if format == SQL:
         if paths:
@@ -57,12 +67,13 @@ def ingest(
         return
     if mapping or dsn or init or full:
         raise typer.BadParameter("--mapping, --dsn, --init and --full go with sql", param_hint="FORMAT")
+    read_as = csv_with_columns(_columns(column)) if column else FORMATS[format]
     if not paths:
         if format != "djmix":
             raise typer.BadParameter(f"name the files of the format {format}", param_hint="PATH")
         output.note("fetching the djmix data set (4 MB)")
         paths = [fetch_djmix(settings.downloads_folder)]
-    total = sum(map(FORMATS[format].total_bytes, paths))
+    total = sum(map(read_as.total_bytes, paths))
     with output.resumable(not dry_run), output.progress(of_bytes=True) as bar:
         task = bar.add_task("reading", total=total or None)
 
@@ -70,7 +81,7 @@ def ingest(
             done = counts.stored + counts.replaced
             bar.update(task, advance=bytes_read, description=f"{done:,} lists, {counts.entries_stored:,} entries")
 
-        summary = load(settings, format, paths, source=source, dry_run=dry_run, progress=show)
+        summary = load(settings, read_as, paths, source=source, dry_run=dry_run, progress=show)
     _finish(summary, dry_run=dry_run, as_json=as_json)
 
 
@@ -81,6 +92,22 @@ def _finish(summary: "IngestSummary", *, dry_run: bool, as_json: bool) -> None:
         _print(summary, dry_run=dry_run)
     if summary.counts.rejected or summary.counts.entries_rejected:
         raise typer.Exit(1)
+
+
+def _columns(named: list[str]) -> dict[str, str]:
+    """The headers of a table's columns by their fields."""
+    from recsys.sources import CSV_FIELDS
+
+    columns: dict[str, str] = {}
+    for text in named:
+        field, _, header = text.partition("=")
+        if field not in CSV_FIELDS or not header.strip():
+            message = f"{text!r} is not FIELD=HEADER with a field of {', '.join(CSV_FIELDS)}"
+            raise typer.BadParameter(message, param_hint="--column")
+        columns[field] = header
+    if "title" not in columns:
+        raise typer.BadParameter("name the column of titles: title=HEADER", param_hint="--column")
+    return columns
 
 
 def _print(summary: "IngestSummary", *, dry_run: bool) -> None:

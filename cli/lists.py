@@ -1,6 +1,6 @@
 """Lists of tracks as answers: how many, as of what, and in which format."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,15 @@ class FileFormat(StrEnum):
 
     CSV = "csv"
     URIS = "uris"
+    LINKS = "links"
     M3U8 = "m3u8"
+    JSPF = "jspf"
+    XSPF = "xspf"
+    REKORDBOX = "rekordbox"
+
+
+ENDINGS = {"xml": FileFormat.REKORDBOX, "m3u": FileFormat.M3U8}
+"""Endings that are not a format's own name."""
 
 
 N = typer.Option(10, "--n", "-n", min=1, max=10_000, metavar="COUNT", help="How many.")
@@ -26,7 +34,7 @@ EXCLUDE_ARTIST = typer.Option([], metavar="NAME", help="Leave an artist out, in 
 EXCLUDE_TRACK = typer.Option([], metavar="SONG", help='Leave a song out: a URI or "Artist - Title"; may be repeated.')
 MAX_PER_ARTIST = typer.Option(None, min=1, metavar="COUNT", help="At most so many songs of an artist.")
 FORMAT = typer.Option(
-    None, "--format", metavar="FORMAT", help="Write a file's text instead of a table: csv, uris or m3u8."
+    None, "--format", metavar="FORMAT", help=f"Write a file's text instead of a table: {', '.join(FileFormat)}."
 )
 AS_OF = typer.Option(
     None, metavar="split:NAME", help="Answer from the train part of a split, see `recsys titles split`."
@@ -46,8 +54,13 @@ def split_as_of(as_of: str | None) -> str | None:
     return name
 
 
-def form_of(*, as_json: bool, file_format: FileFormat | None, out: Path | None) -> FileFormat | None:
-    """The file format that is asked for, by its name or by a file's ending; None for a table or JSON lines."""
+def form_of(
+    *, as_json: bool, file_format: FileFormat | None, out: Path | None, else_json: bool = False
+) -> FileFormat | None:
+    """The file format that is asked for, by its name or by a file's ending; None for a table or JSON lines.
+
+    An ending that names no format is refused, or means JSON lines with `else_json`.
+    """
     if file_format is not None:
         if as_json:
             raise typer.BadParameter("it does not go with --json: ask for one of them", param_hint="--format")
@@ -56,8 +69,10 @@ def form_of(*, as_json: bool, file_format: FileFormat | None, out: Path | None) 
     if as_json or out is None or str(out) == "-" or ending in ("json", "jsonl"):
         return None
     try:
-        return FileFormat(ending)
+        return ENDINGS.get(ending) or FileFormat(ending)
     except ValueError:
+        if else_json:
+            return None
         message = f"the ending of {out.name} names no format: add --format {', '.join(FileFormat)}, or --json"
         raise typer.BadParameter(message, param_hint="--output") from None
 
@@ -76,12 +91,69 @@ def wrote_file(
         from recsys.export import export_playlist
 
         output.write_result(export_playlist(tracks, file_format.value, name), out)
-        without = sum(track.uri is None for track in tracks)
-        if file_format is FileFormat.URIS and without:
-            lacks = "has no URI and is" if without == 1 else "have no URI and are"
-            output.note(f"{without} of {len(tracks)} tracks {lacks} left out")
+        _tell_left_out(*left_out(tracks, file_format), len(tracks))
         return True
-    if as_json or (out is not None and str(out) != "-"):
-        output.write_result("".join(f"{output.json_line(track)}\n" for track in tracks), out)
-        return True
-    return False
+    return wrote_json_lines((output.json_line(track) for track in tracks), out, as_json=as_json)
+
+
+def wrote_json_lines(lines: Iterable[str], out: Path | None, *, as_json: bool) -> bool:
+    """Write lines as they are made, if they are asked for or a file is named; returns whether either is so."""
+    if not as_json and (out is None or str(out) == "-"):
+        return False
+    output.write_pieces((f"{line}\n" for line in lines), out)
+    return True
+
+
+def left_out(tracks: "Sequence[ListedTrack]", file_format: FileFormat) -> tuple[int, str]:
+    """How many tracks a format leaves out, and what they lack."""
+    from recsys.export import link
+
+    if file_format is FileFormat.URIS:
+        return sum(track.uri is None for track in tracks), "URI"
+    if file_format is FileFormat.LINKS:
+        return sum(link(track.uri) is None for track in tracks), "Spotify URI"
+    return 0, ""
+
+
+def _tell_left_out(without: int, what: str, of: int) -> None:
+    if without:
+        lacks = f"has no {what} and is" if without == 1 else f"have no {what} and are"
+        output.note(f"{without} of {of} tracks {lacks} left out")
+
+
+def write_lists(
+    lists: "Iterable[tuple[str, Sequence[ListedTrack]]]", file_format: FileFormat, out: Path | None
+) -> None:
+    """Write named lists as they are made: rekordbox as one library, of any other format a numbered file for each.
+
+    Only one library goes to stdout: the caller refuses other formats without a file.
+    """
+    from recsys.export import export_playlist, rekordbox_library
+
+    if file_format is FileFormat.REKORDBOX:
+        output.write_pieces(rekordbox_library(lists), out)
+        return
+    assert out is not None
+    number = without = tracks_written = 0
+    what = ""
+    for number, (name, tracks) in enumerate(lists, start=1):
+        output.write_file((export_playlist(tracks, file_format.value, name),), numbered(out, number))
+        missing, what = left_out(tracks, file_format)
+        without += missing
+        tracks_written += len(tracks)
+    if number:
+        last = f" to {numbered(out, number).name}" if number > 1 else ""
+        output.note(f"written: {numbered(out, 1)}{last}")
+    _tell_left_out(without, what, tracks_written)
+
+
+def numbered(out: Path, number: int) -> Path:
+    """The file of one of several lists."""
+    return out.with_name(f"{out.stem}-{number}{out.suffix}")
+
+
+def require_room_for_several(file_format: FileFormat | None, out: Path | None) -> None:
+    """Refuse several lists in a format of one list where no file is named."""
+    if file_format not in (None, FileFormat.REKORDBOX) and (out is None or str(out) == "-"):
+        message = "several lists need an --output file, each gets a number; or --json, or rekordbox"
+        raise typer.BadParameter(message, param_hint="--format")

@@ -1,6 +1,7 @@
 """`recsys tracklists next`: what follows tracklists that somebody has begun."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ import typer
 from recsys.errors import RecsysError
 
 from . import output
+from .lists import FORMAT, OUTPUT, FileFormat, form_of, require_room_for_several, write_lists
 
 if TYPE_CHECKING:
+    from recsys.sequences.next_answers import NextAnswer
     from recsys.sources import Tracklist
 
 
@@ -21,45 +24,61 @@ def next_(
     ),
     k: int = typer.Option(20, "--k", "-k", min=1, max=1_000, metavar="COUNT", help="Songs for each."),
     model: str = typer.Option(None, metavar="NAME", help="Which recommender of next songs; the last one by default."),
-    out: Path = typer.Option(
-        None, "--output", "-o", metavar="FILE", help="File to write; the terminal by default."
-    ),
+    file_format: FileFormat = FORMAT,
+    out: Path = OUTPUT,
 ) -> None:  # fmt: skip
     """The songs most likely to come next, a line {id, tracks: [{title, artists, score}]} a beginning, best first.
+
+    In a file format, each beginning has a file with its number; rekordbox has all of them in one.
 
     No song of the beginning is among them. Whatever of it is known is used: songs, artists, DJ, date, the programme by
     its title. What cannot be read is listed, and the rest is answered.
     """
+    form = form_of(as_json=False, file_format=file_format, out=out, else_json=True)
+    require_room_for_several(form, out)
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
     from recsys.sequences.next_answers import next_songs
 
     rejected: list[str] = []
     unknown = answered = 0
-    lines = []
+
+    def counted(answers: "Iterable[NextAnswer]") -> "Iterator[NextAnswer]":
+        nonlocal unknown, answered
+        for answer in answers:
+            answered += 1
+            unknown += not answer.known_tracks
+            show("next songs", answered, 0)
+            yield answer
+
     with (
         translated_errors(),
         connect(load_settings(), autocommit=True) as connection,
         output.steps("next songs") as show,
     ):
         require_migrated(connection)
-        for answer in next_songs(connection, _begun(prefixes, rejected), k, model=model):
-            tracks = [{"title": t.title, "artists": t.artists, "score": t.score} for t in answer.tracks]
-            lines.append(f"{output.json_line({'id': answer.id, 'tracks': tracks})}\n")
-            answered += 1
-            unknown += not answer.known_tracks
-            show("next songs", answered, 0)
-    if not answered:
-        file = "standard input" if str(prefixes) == "-" else prefixes
-        why = f": {rejected.pop()}" if len(rejected) == 1 else ""
-        for reason in rejected:
-            output.note(reason)
-        raise RecsysError(f"{file} holds no beginning of a tracklist that can be read{why}")
+        answers = counted(next_songs(connection, _begun(prefixes, rejected), k, model=model))
+        first = next(answers, None)
+        if first is None:
+            file = "standard input" if str(prefixes) == "-" else prefixes
+            why = f": {rejected.pop()}" if len(rejected) == 1 else ""
+            for reason in rejected:
+                output.note(reason)
+            raise RecsysError(f"{file} holds no beginning of a tracklist that can be read{why}")
+        told = chain((first,), answers)
+        if form is None:
+            output.write_pieces((f"{_line(answer)}\n" for answer in told), out)
+        else:
+            write_lists(((f"after {answer.id}", answer.tracks) for answer in told), form, out)
     for reason in rejected:
         output.note(reason)
-    output.write_result("".join(lines), out)
     if unknown:
         output.note(f"{output.number(unknown)} of {output.number(answered)} hold no song that the model knows")
+
+
+def _line(answer: "NextAnswer") -> str:
+    tracks = [{"title": t.full_title, "artists": t.artists, "score": t.score} for t in answer.tracks]
+    return output.json_line({"id": answer.id, "tracks": tracks})
 
 
 def _begun(prefixes: Path, rejected: list[str]) -> "Iterator[Tracklist]":

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -162,13 +163,27 @@ def resumable(is_so: bool = True) -> Iterator[None]:
 
 def write_result(text: str, output: Path | None) -> None:
     """Write a result to a file, or to stdout where none is named."""
+    write_pieces((text,), output)
+
+
+def write_pieces(pieces: Iterable[str], output: Path | None) -> None:
+    """Write a result as it is made to a file, or to stdout where none is named; what fails at once leaves no file."""
     if output is None or str(output) == "-":
-        typer.echo(text, nl=False)
+        for piece in pieces:
+            typer.echo(piece, nl=False)
         return
+    made = iter(pieces)
+    first = next(made, "")
+    write_file(chain((first,), made), output)
+    note(f"written: {output}")
+
+
+def write_file(pieces: Iterable[str], output: Path) -> None:
+    """Write a file without a word."""
     from recsys.errors import RecsysError
 
     try:
-        output.write_text(text, encoding="utf-8")
+        with output.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
     except OSError as error:
         raise RecsysError(f"cannot write {output}: {error.strerror}") from None
-    note(f"written: {output}")

@@ -62,7 +62,7 @@ def recommend(
         exists=True,
         dir_okay=False,
         metavar="FILE",
-        help="A DJ a line; a line {dj, tracks: [{title, artists, score}]} comes out for each.",
+        help="A DJ a line; a line {dj, tracks: [{title, artists, score}]}, or a file, comes out for each.",
     ),
     like: list[str] = LIKE,
     likes: Path = LIKES,
@@ -75,7 +75,7 @@ def recommend(
     out: Path = OUTPUT,
 ) -> None:
     """Tracks for a playlist's title, for songs that it begins with, for a DJ, or for somebody's likes."""
-    form = form_of(as_json=as_json, file_format=file_format, out=out)
+    form = form_of(as_json=as_json, file_format=file_format, out=out, else_json=djs is not None)
     asked = {
         "--dj": dj,
         "--djs": djs,
@@ -127,7 +127,13 @@ def recommend(
             _print_continued(continued, form, out, name=title or seed_track[0], as_json=as_json)
             return
         answer = recommend_tracks(
-            connection, title, n, method=vote.value, filters=filters, explain=explain, model=recommender
+            connection,
+            title,
+            n,
+            method=vote.value,
+            filters=filters,
+            explain=explain or form is FileFormat.JSPF,
+            model=recommender,
         )
     if answer.is_stale:
         output.note("lists were loaded since the profiles were built: run `recsys titles embed` to count them in")

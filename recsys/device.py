@@ -1,5 +1,7 @@
 """Where networks run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from recsys.errors import SettingsError
@@ -18,3 +20,16 @@ def chosen_device(wanted: Device) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SettingsError("torch sees no CUDA device here: choose the device cpu, or install torch for CUDA")
     return "cpu" if wanted == "cpu" or not torch.cuda.is_available() else "cuda"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work in one thread: many small steps wait for each other's threads longer than these save."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

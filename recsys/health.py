@@ -35,6 +35,16 @@ SELECT m.id, m.name, m.folder, (SELECT count(*) FROM dj_forecast AS f WHERE f.mo
   FROM model AS m WHERE m.kind = 'tracklist-recommender' AND m.is_current
 """
 
+OF_KIND = """
+SELECT m.id, m.name, m.folder FROM model AS m WHERE m.kind = %s AND m.is_current
+"""
+
+ORDERED = {
+    "next-song": ("next songs", "recsys tracklists train --model next"),
+    "tracklist-model": ("lists in order", "recsys tracklists train --model tl-lstm"),
+}
+"""Kinds of models that know an order, as they are called here, and what trains them."""
+
 MANY_TRACKLISTS = 1_000
 """From so many on there is something to learn of them."""
 
@@ -137,18 +147,25 @@ def _titles(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def _tracklists(connection: psycopg.Connection) -> Iterator[Finding]:
+    enough = "SELECT count(*) >= %s FROM (SELECT FROM tracklist LIMIT %s) AS first_ones"
+    [(is_worth,)] = connection.execute(enough, (MANY_TRACKLISTS, MANY_TRACKLISTS)).fetchall()
     row = connection.execute(FORETOLD).fetchone()
-    if row is None:
-        enough = "SELECT count(*) >= %s FROM (SELECT FROM tracklist LIMIT %s) AS first_ones"
-        [(is_worth,)] = connection.execute(enough, (MANY_TRACKLISTS, MANY_TRACKLISTS)).fetchall()
-        if is_worth:
-            mend = "recsys tracklists prepare GRAPHS, then recsys tracklists train"
-            yield Finding("tracklist recommender", "open", "none is trained", mend)
-        return
-    model_id, name, folder, djs = row
+    if row is not None:
+        model_id, name, folder, djs = row
+        yield _trained("tracklist recommender", folder, name, f"{name} (model {model_id}), {djs:,} DJs")
+    elif is_worth:
+        mend = "recsys tracklists prepare GRAPHS, then recsys tracklists train"
+        yield Finding("tracklist recommender", "open", "none is trained", mend)
+    for kind, (subject, mend) in ORDERED.items():
+        ordered = connection.execute(OF_KIND, (kind,)).fetchone()
+        if ordered is not None:
+            model_id, name, folder = ordered
+            yield _trained(subject, folder, name, f"{name} (model {model_id})")
+        elif is_worth:
+            yield Finding(subject, "open", "none is trained", mend)
+
+
+def _trained(subject: str, folder: str, name: str, found: str) -> Finding:
     if Path(folder).is_dir():
-        yield Finding("tracklist recommender", "good", f"{name} (model {model_id}), {djs:,} DJs")
-    else:
-        yield Finding(
-            "tracklist recommender", "bad", f"the files of {name} are gone: {folder}", "recsys model import DIR"
-        )
+        return Finding(subject, "good", found)
+    return Finding(subject, "bad", f"the files of {name} are gone: {folder}", "recsys model import DIR")

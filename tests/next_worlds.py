@@ -62,7 +62,6 @@ def sets_of(heard: Sequence[Heard]) -> Sets:
         artists=rows([artist for one in heard for artist in one.artists]),
         djs=rows([one.dj for one in heard]),
         programmes=rows([one.programme for one in heard]),
-        stations=rows([0 for _ in heard]),
         days=rows([NO_DATE if one.day is None else one.day for one in heard]),
     )
 

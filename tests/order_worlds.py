@@ -20,7 +20,6 @@ def sets_of(*lists: List) -> Sets:
         artists=np.where(songs == UNKNOWN, UNKNOWN, songs // 2),
         djs=djs,
         programmes=djs,
-        stations=np.zeros(len(lists), dtype=np.int64),
         days=np.array([NO_DATE if day is None else day for _, _, day in lists], dtype=np.int64),
     )
 

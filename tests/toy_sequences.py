@@ -23,7 +23,6 @@ def sets_of(lists: list[list[int]], djs: list[int], days: list[int] | None = Non
         artists=np.full(len(songs), UNKNOWN),
         djs=np.array(djs, dtype=np.int64),
         programmes=nobody,
-        stations=np.zeros(len(lists), dtype=np.int64),
         days=np.array(days if days is not None else range(len(lists)), dtype=np.int64),
     )
 

@@ -19,7 +19,7 @@ from recsys.catalog.upkeep import drop_indexes_before_large_load, finish_load, m
 from recsys.config import Settings
 from recsys.database import WriteBehind, connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import SourceError
-from recsys.sources import FORMATS, Batch, Rejected
+from recsys.sources import FORMATS, Batch, Format, Rejected
 
 
 @dataclass
@@ -99,7 +99,7 @@ def _many_small_records() -> Iterator[None]:
 
 def ingest(
     settings: Settings,
-    format_name: str,
+    format_: str | Format,
     paths: list[Path],
     *,
     source: str | None = None,
@@ -110,7 +110,7 @@ def ingest(
 
     Args:
         settings: where the database is.
-        format_name: a name of `FORMATS`.
+        format_: a format, or a name of `FORMATS`.
         paths: files or folders, `-` for standard input where the format allows it.
         source: name under which ids are unique; the format's name if none is given.
         dry_run: read, resolve and count, but keep nothing.
@@ -121,10 +121,11 @@ def ingest(
         BusyError: another process is writing.
         DatabaseError: the database is out of reach or not set up.
     """
-    format_ = FORMATS[format_name]
+    if isinstance(format_, str):
+        format_ = FORMATS[format_]
     size = sum(map(format_.total_bytes, paths))
     batches = (batch for path in paths for batch in format_.read(path))
-    origin = Origin(source or format_name, format_name, [str(path) for path in paths])
+    origin = Origin(source or format_.name, format_.name, [str(path) for path in paths])
     return load_batches(settings, origin, lambda *_: (size, batches), dry_run=dry_run, progress=progress)
 
 

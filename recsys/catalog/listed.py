@@ -1,6 +1,6 @@
 """A track as an answer lists it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass
@@ -21,3 +21,10 @@ class ListedTrack:
     def full_title(self) -> str:
         """The title with its version, "Title (D Remix)"."""
         return f"{self.title} ({self.version})" if self.version else self.title
+
+    @property
+    def reasons(self) -> dict[str, object]:
+        """What one kind of answer tells of its tracks beyond what every list does, as far as it is known."""
+        common = {field.name for field in fields(ListedTrack)}
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in common}
+        return {name: value for name, value in own.items() if value is not None and value != []}

@@ -4,12 +4,13 @@ Real lists to compare with are later ones, of as many songs: a DJ has played all
 arrays.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from recsys.evaluation.metrics import Interval
 from recsys.tracklists.running_order import UNKNOWN, Sets
 from recsys.tracklists.stored_arrays import Floats, Integers, Matrix
 
@@ -22,8 +23,8 @@ class SongFacts:
 
     plays: Integers
     """In the past's tracklists, (songs,)."""
-    clusters: Integers
-    """Of one level; `UNKNOWN` for a song in none."""
+    clusters: tuple[Integers, ...]
+    """Of each level, from the songs upwards; `UNKNOWN` for a song in none."""
     dj_plays: Matrix
     """How often each DJ played each song in the past, (DJs, songs)."""
     vectors: Floats
@@ -36,8 +37,8 @@ class ListShape:
 
     artist_repetition: Values
     """Share of the plays, of those whose artist is known, whose artist stands in the list before."""
-    cluster_run: Values
-    """Mean length of runs of one cluster; songs in none are passed over."""
+    cluster_runs: tuple[Values, ...]
+    """Of each level the mean length of runs of one cluster; songs in none are passed over."""
     popularity: Values
     """Mean of log(1 + plays) over the songs."""
     dj_affinity: Values
@@ -47,16 +48,25 @@ class ListShape:
     coverage: float
     """Share of all songs that some list holds; it grows with the number of lists."""
 
+    @property
+    def by_respect(self) -> dict[str, Values]:
+        """The numbers of the lists by what they are of; the runs of the top level come first."""
+        runs = {f"cluster_run_{level}": values for level, values in enumerate(self.cluster_runs)}
+        return {
+            "artist_repetition": self.artist_repetition,
+            **dict(reversed(runs.items())),
+            "popularity": self.popularity,
+            "dj_affinity": self.dj_affinity,
+            "diversity": self.diversity,
+        }
+
     def means(self) -> dict[str, float]:
         """The mean of each respect over the lists that have one, and the coverage; NaN where none has."""
-        found = {name: getattr(self, name) for name in RESPECTS}
         means = {
-            name: float(np.nanmean(values)) if np.isfinite(values).any() else np.nan for name, values in found.items()
+            name: float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
+            for name, values in self.by_respect.items()
         }
         return means | {"coverage": self.coverage}
-
-
-RESPECTS = tuple(part.name for part in fields(ListShape) if part.name != "coverage")
 
 
 def list_shape(lists: Sets, facts: SongFacts) -> ListShape:
@@ -77,7 +87,7 @@ def list_shape(lists: Sets, facts: SongFacts) -> ListShape:
         artist_repetition=_means(
             _is_repeat(list_of[has_artist], lists.artists[has_artist]), list_of[has_artist], count
         ),
-        cluster_run=_cluster_runs(facts.clusters[songs], of, count),
+        cluster_runs=tuple(_cluster_runs(clusters[songs], of, count) for clusters in facts.clusters),
         popularity=_means(np.log1p(facts.plays[songs]), of, count),
         dj_affinity=_means(was_played, of[of_dj], count),
         diversity=_diversity(facts.vectors[songs], of, count),
@@ -91,11 +101,32 @@ def distances(first: ListShape, second: ListShape) -> dict[str, float]:
     It is the area between their distribution functions (Vallender, Theory of Probability & Its Applications 18, 1974),
     in the respect's own unit; of as many numbers the mean by which sorted ones differ. NaN where a group has no number.
     """
+    others = second.by_respect
+    return {name: _distance(values, others[name]) for name, values in first.by_respect.items()}
+
+
+def distance_intervals(first: ListShape, second: ListShape, samples: int = 1000, seed: int = 0) -> dict[str, Interval]:
+    """`distances` of two groups whose lists belong together in pairs, with percentile intervals by drawing pairs.
+
+    Pairs that are drawn twice move the groups apart: where the distance is near 0 the interval lies too high. A respect
+    in which a group has no number is left out.
+    """
+    others = second.by_respect
     told = {}
-    for name in RESPECTS:
-        one, other = (values[np.isfinite(values)] for values in (getattr(first, name), getattr(second, name)))
-        told[name] = float(stats.wasserstein_distance(one, other)) if len(one) and len(other) else np.nan
+    for name, values in first.by_respect.items():
+        if np.isnan(distance := _distance(values, others[name])):
+            continue
+        rng = np.random.default_rng(seed)
+        pairs = rng.integers(len(values), size=(samples, len(values)))
+        drawn = [_distance(values[rows], others[name][rows]) for rows in pairs]
+        low, high = np.nanquantile(drawn, [0.025, 0.975]).tolist()
+        told[name] = Interval(distance, low, high)
     return told
+
+
+def _distance(first: Values, second: Values) -> float:
+    one, other = first[np.isfinite(first)], second[np.isfinite(second)]
+    return float(stats.wasserstein_distance(one, other)) if len(one) and len(other) else np.nan
 
 
 def _means(values: npt.NDArray[np.generic], of: Integers, count: int) -> Values:

@@ -1,28 +1,28 @@
 """Networks that were trained on a snapshot, as methods that foretell the next song."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recsys.evaluation.graph import first_songs
 from recsys.evaluation.graph_learned import check_snapshot
 from recsys.evaluation.next_baselines import Past
-from recsys.evaluation.next_song import NextSongMethod, NextSongOptions, Ranked
-from recsys.sequences.next_channels import CHANNELS
+from recsys.evaluation.next_song import NextSongOptions, Ranked
 from recsys.sequences.next_network import NetworkScores
 from recsys.sequences.next_song import NextOptions, NextRecommender, NextSong
 from recsys.sequences.next_training import train_next_song
 from recsys.sequences.played import Played, counts_of
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.running_order import UNKNOWN, RunningOrder, Sets
+from recsys.tracklists.stored_arrays import Integers
+
+if TYPE_CHECKING:
+    from recsys.sequences.sequence_model import TrainedSequence
 
 CONTEXT = NextSongOptions.context
 """Songs that a network reads."""
-
-
-SILENCEABLE = tuple(name for name in CHANNELS if name != "network")
-"""Channels that the forest can be grown without, to see what each is worth."""
 
 
 class GrownOnce:
@@ -62,10 +62,22 @@ class NetworkMethod:
         return named, ranked
 
 
-def network_method(
-    folder: Path, snapshot: GraphSnapshot, snapshot_hash: str
-) -> Callable[[RunningOrder, Past], NextSongMethod]:
-    """The network in a folder as a method, which needs no fitting.
+@dataclass(frozen=True)
+class NetworkFit:
+    """A trained network as what is fitted to a past, though it needs no fitting."""
+
+    trained: "TrainedSequence"
+    djs: Integers
+    """Ids of the order's DJs, by row."""
+
+    def __call__(self, order: RunningOrder, _past: Past) -> NetworkMethod:
+        """Its answers for tracklists of an order."""
+        trained = self.trained
+        return NetworkMethod(NetworkScores(trained.model, trained.songs, trained.djs, order, self.djs))
+
+
+def network_method(folder: Path, snapshot: GraphSnapshot, snapshot_hash: str) -> NetworkFit:
+    """The network in a folder as a method.
 
     Raises:
         SourceError: the folder holds none, or a damaged one.
@@ -75,4 +87,4 @@ def network_method(
 
     trained = load_sequence_model(folder)
     check_snapshot(trained.facts.snapshot_hash, folder.name, snapshot_hash)
-    return lambda order, _: NetworkMethod(NetworkScores(trained.model, trained.songs, trained.djs, order, snapshot.djs))
+    return NetworkFit(trained, snapshot.djs)

@@ -15,7 +15,7 @@ from recsys.evaluation.next_baselines import (
     SequentialRules,
     WeightedNearestTracklists,
 )
-from recsys.evaluation.next_learned import SILENCEABLE, GrownOnce
+from recsys.evaluation.next_learned import GrownOnce
 from recsys.evaluation.next_song import (
     NextSongMethod,
     NextSongOptions,
@@ -28,6 +28,7 @@ from recsys.evaluation.next_song import (
     score_method,
 )
 from recsys.progress import Progress, silent
+from recsys.sequences.next_channels import CHANNELS
 from recsys.tracklists.running_order import UNKNOWN, RunningOrder
 
 Fit = Callable[[RunningOrder, Past], NextSongMethod]
@@ -45,7 +46,7 @@ METHODS: Mapping[str, Callable[[], Fit]] = {
     "sknn": _as_it_is(lambda _, past: NearestTracklists(past)),
     "vsknn": _as_it_is(lambda _, past: WeightedNearestTracklists(past)),
     "next": GrownOnce,
-    **{f"no-{channel}": partial(GrownOnce, (channel,)) for channel in SILENCEABLE},
+    **{f"no-{channel}": partial(GrownOnce, (channel,)) for channel in CHANNELS},
 }
 """How each is made from the past's tracklists, anew for a run; `no-` is `next` without a channel."""
 
@@ -76,7 +77,7 @@ def measure(
         NotReadyError: no later tracklist goes on with a known song.
     """
     options = options or NextSongOptions()
-    lists = len(asked_tracklists(order.later, options))
+    lists = len(asked_tracklists(order.later, options.days))
     answered: dict[str, list[Ranks]] = {name: [] for name in methods}
     is_known = False
     for each in orders(order, options):

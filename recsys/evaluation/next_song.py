@@ -113,7 +113,7 @@ def orders(order: RunningOrder, options: NextSongOptions) -> Iterator[RunningOrd
 
     What is played later shares the rows of the past's songs: one that only later tracklists hold stays unknown.
     """
-    later = asked_tracklists(order.later, options)
+    later = asked_tracklists(order.later, options.days)
     if options.renew is None or not len(later):
         yield replace(order, later=later)
         return
@@ -123,11 +123,11 @@ def orders(order: RunningOrder, options: NextSongOptions) -> Iterator[RunningOrd
         yield replace(order, past=_joined(order.past, before), later=later.at(np.flatnonzero(periods == period)))
 
 
-def asked_tracklists(later: Sets, options: NextSongOptions) -> Sets:
-    """The later tracklists of the first `days` days."""
-    if options.days is None or not len(later):
+def asked_tracklists(later: Sets, days: int | None) -> Sets:
+    """The later tracklists of the first `days` days; None is no bound."""
+    if days is None or not len(later):
         return later
-    return later.at(np.flatnonzero(later.days < later.days.min() + options.days))
+    return later.at(np.flatnonzero(later.days < later.days.min() + days))
 
 
 def draw_positions(order: RunningOrder, options: NextSongOptions) -> Positions:

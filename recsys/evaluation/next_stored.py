@@ -5,12 +5,11 @@ from recsys.database import connect, require_migrated, translated_errors
 from recsys.errors import UnknownNameError
 from recsys.evaluation.graph_learned import check_snapshot
 from recsys.evaluation.next_baselines import Past
-from recsys.evaluation.next_learned import NetworkMethod
+from recsys.evaluation.next_learned import NetworkFit
 from recsys.evaluation.next_methods import Fit
 from recsys.evaluation.next_song import NextSongMethod
 from recsys.sequences.lists import loaded_model
 from recsys.sequences.next_answers import loaded_next_recommender
-from recsys.sequences.next_network import NetworkScores
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.recommend import tracklist_model
 from recsys.tracklists.running_order import RunningOrder
@@ -31,9 +30,7 @@ def stored_method(settings: Settings, name: str, snapshot: GraphSnapshot, snapsh
         except UnknownNameError:
             _, network = loaded_model(connection, name)
             check_snapshot(network.facts.snapshot_hash, name, snapshot_hash)
-            return lambda order, _: NetworkMethod(
-                NetworkScores(network.model, network.songs, network.djs, order, snapshot.djs)
-            )
+            return NetworkFit(network, snapshot.djs)
         trained = loaded_next_recommender(connection, model_id)
     check_snapshot(trained.facts.snapshot_hash, name, snapshot_hash)
 

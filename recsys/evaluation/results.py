@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from recsys.evaluation.metrics import MetricKey, Values, Weights, bootstrap_columns
+from recsys.evaluation.metrics import Interval, MetricKey, Values, Weights, bootstrap_columns
 
 ADD_RUN = """
 INSERT INTO evaluation_run (id, subject, method, split_id, part, playlists, config, seconds)
@@ -85,21 +85,44 @@ def store_result(
     if len(counts) != 1:
         raise ValueError("every metric needs one value a playlist" if counts else "there are no scores to store")
     values = np.column_stack([np.asarray(column, dtype=np.float64) for column in scores.values()])
-    intervals = bootstrap_columns(values, weights=weights)
+    return store_intervals(
+        connection,
+        subject=subject,
+        method=method,
+        split_id=split_id,
+        part=part,
+        config=config,
+        seconds=seconds,
+        playlists=counts.pop(),
+        intervals=dict(zip(scores, bootstrap_columns(values, weights=weights), strict=True)),
+    )
+
+
+def store_intervals(
+    connection: psycopg.Connection,
+    *,
+    subject: str,
+    method: str,
+    split_id: int | None,
+    part: str,
+    config: Mapping[str, Any],
+    seconds: float,
+    playlists: int,
+    intervals: Mapping[MetricKey, Interval],
+) -> int:
+    """`store_result` of what is no mean over all playlists, with its bounds."""
     run = {
         "subject": subject,
         "method": method,
         "split": split_id,
         "part": part,
-        "playlists": counts.pop(),
+        "playlists": playlists,
         "config": Jsonb(dict(config)),
         "seconds": seconds,
     }
     with connection.transaction(), connection.cursor() as cursor:
         [(run_id,)] = cursor.execute(ADD_RUN, run).fetchall()
-        cursor.executemany(
-            ADD_METRIC, [(run_id, *key, *interval) for key, interval in zip(scores, intervals, strict=True)]
-        )
+        cursor.executemany(ADD_METRIC, [(run_id, *key, *interval) for key, interval in intervals.items()])
     connection.commit()
     return int(run_id)
 

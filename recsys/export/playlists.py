@@ -1,9 +1,11 @@
-"""Writes a list of tracks as csv, plain URIs or m3u8."""
+"""Writes a list of tracks as csv, plain URIs, links or m3u8."""
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
+
+_SPOTIFY = "spotify:track:"
 
 
 class ExportTrack(Protocol):
@@ -21,9 +23,19 @@ class ExportTrack(Protocol):
     def duration_ms(self) -> int | None: ...  # noqa: D102
     @property
     def score(self) -> float: ...  # noqa: D102
+    @property
+    def reasons(self) -> Mapping[str, object]: ...  # noqa: D102
 
 
-def _as_csv(tracks: Sequence[ExportTrack], _name: str) -> str:
+def link(uri: str | None) -> str | None:
+    """Return the web page of a Spotify track, None for any other URI."""
+    if uri is None or not uri.startswith(_SPOTIFY):
+        return None
+    return f"https://open.spotify.com/track/{uri.removeprefix(_SPOTIFY)}"
+
+
+def as_csv(tracks: Sequence[ExportTrack], _name: str) -> str:
+    """Return a table with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["rank", "artist", "title", "uri", "score"])
@@ -31,8 +43,14 @@ def _as_csv(tracks: Sequence[ExportTrack], _name: str) -> str:
     return text.getvalue()
 
 
-def _as_uris(tracks: Sequence[ExportTrack], _name: str) -> str:
+def as_uris(tracks: Sequence[ExportTrack], _name: str) -> str:
+    """Return a URI a line, of those tracks that have one."""
     return "".join(f"{track.uri}\n" for track in tracks if track.uri)
+
+
+def as_links(tracks: Sequence[ExportTrack], _name: str) -> str:
+    """Return a web page a line, of those tracks that are on Spotify."""
+    return "".join(f"{page}\n" for track in tracks if (page := link(track.uri)))
 
 
 def _one_line(text: str) -> str:
@@ -45,25 +63,11 @@ def _file_name(label: str) -> str:
     return f"./{name}" if name.startswith("#") else name
 
 
-def _as_m3u8(tracks: Sequence[ExportTrack], name: str) -> str:
+def as_m3u8(tracks: Sequence[ExportTrack], name: str) -> str:
+    """Return an extended M3U; a track without a URI has its name for a file's."""
     lines = ["#EXTM3U", f"#PLAYLIST:{_one_line(name)}"]
     for track in tracks:
         seconds = -1 if track.duration_ms is None else round(track.duration_ms / 1000)
         label = _one_line(f"{track.artist} - {track.full_title}" if track.artist else track.full_title)
         lines += [f"#EXTINF:{seconds},{label}", track.uri or _file_name(label)]
     return "\n".join(lines) + "\n"
-
-
-EXPORT_FORMATS: dict[str, Callable[[Sequence[ExportTrack], str], str]] = {
-    "csv": _as_csv,
-    "uris": _as_uris,
-    "m3u8": _as_m3u8,
-}
-
-
-def export_playlist(tracks: Sequence[ExportTrack], format_name: str, name: str) -> str:
-    """The text of a file of a format of `EXPORT_FORMATS`; `uris` leaves out tracks that have none.
-
-    `name` is the playlist's name where the format has room for one.
-    """
-    return EXPORT_FORMATS[format_name](tracks, name)

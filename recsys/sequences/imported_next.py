@@ -50,7 +50,7 @@ def import_next_recommender(
             files=FILES,
             model="next",
             dimension=len(FEATURES),
-            songs=trained.graph_songs,
+            songs=trained.order.songs,
             djs=trained.djs,
             names_hash=facts.names_hash,
             content_hash=facts.content_hash,

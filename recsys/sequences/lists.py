@@ -1,16 +1,17 @@
 """Lists by songs, a DJ, likes or a title: names read, made, and told with what each song was chosen by."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import psycopg
 from psycopg.rows import dict_row
 
 from recsys.catalog import ListedTrack, NamedDj, NamedSong
+from recsys.device import one_thread
 from recsys.errors import NotReadyError, SettingsError, SourceError, UnknownNameError
 from recsys.titles import Filters, recommend
 from recsys.tracklists.recommend import PLAYED, tracklist_model
@@ -67,11 +68,32 @@ class GeneratedTrack(ListedTrack):
     """Of the song's clusters from the top level down, and of the song."""
 
 
+class ListsOnDemand(Sequence[list[GeneratedTrack]]):
+    """Lists that are made each time they are asked for, so that thousands of them need no room."""
+
+    def __init__(self, count: int, tracks_of: Callable[[int], list[GeneratedTrack]]) -> None:
+        """Take how many there are, and what makes one by its number from 0."""
+        self._rows = range(count)
+        self._tracks_of = tracks_of
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> list[GeneratedTrack]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[GeneratedTrack]]: ...
+    def __getitem__(self, index: int | slice) -> list[GeneratedTrack] | list[list[GeneratedTrack]]:
+        if isinstance(index, slice):
+            return [self._tracks_of(row) for row in self._rows[index]]
+        return self._tracks_of(self._rows[index])
+
+
 @dataclass(frozen=True)
 class GeneratedLists:
     """Lists, and what did not go as it was asked for."""
 
-    lists: list[list[GeneratedTrack]]
+    lists: Sequence[list[GeneratedTrack]]
     levels: tuple[str, ...]
     """What the log probabilities are of."""
     halved: dict[str, int]
@@ -133,30 +155,30 @@ def generate_lists(
     )
     if liking.dj_id is not None:
         wanted = replace(wanted, dj=int(rows_of(np.array([liking.dj_id]), trained.djs)[0]))
-    made = generate(trained.model, candidates, wanted)
+    with one_thread():
+        made = generate(trained.model, candidates, wanted)
     ids = trained.songs[candidates.songs]
     names = _names(connection, ids[np.unique(made.songs[made.songs >= 0])].tolist())
-    lists = [
-        [
+
+    def tracks_of(row: int) -> list[GeneratedTrack]:
+        logs_of_songs = zip(made.songs[row].tolist(), made.log_probabilities[row].tolist(), strict=True)
+        return [
             GeneratedTrack(
                 **names[int(ids[place])],
                 rank=rank,
                 score=math.fsum(logs),
-                list_number=number,
+                list_number=row + 1,
                 seed_score=float(candidates.seed_scores[place]),
                 user_score=None if candidates.user_scores is None else float(candidates.user_scores[place]),
                 log_probabilities=logs,
             )
-            for rank, (place, logs) in enumerate(zip(places, all_logs, strict=True), start=1)
+            for rank, (place, logs) in enumerate(logs_of_songs, start=1)
             if place >= 0
         ]
-        for number, (places, all_logs) in enumerate(
-            zip(made.songs.tolist(), made.log_probabilities.tolist(), strict=True), start=1
-        )
-    ]
+
     levels = (*(f"{size} clusters" for size in reversed(trained.model.sizes)), "songs")
     halved = {level: count for level, count in zip(levels, made.halved.tolist(), strict=True) if count}
-    return GeneratedLists(lists, levels, halved)
+    return GeneratedLists(ListsOnDemand(len(made.songs), tracks_of), levels, halved)
 
 
 def _names(connection: psycopg.Connection, songs: Sequence[int]) -> dict[int, dict[str, Any]]:

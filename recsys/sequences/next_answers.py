@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
+from psycopg.rows import dict_row
 
+from recsys.catalog import ListedTrack
 from recsys.errors import NotReadyError, SourceError
 from recsys.names import SongName, is_unidentified, name_key, song_name
 from recsys.sources import Entry, Tracklist
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from recsys.sequences.next_folder import TrainedNext
     from recsys.tracklists.running_order import Sets
 
-AT_ONCE = 512
+AT_ONCE = 2048
 """Beginnings whose names are looked up together."""
 
 IDS = """
@@ -35,17 +37,17 @@ SELECT k.key, k.id FROM dj AS k WHERE k.key = ANY(%(djs)s)
 """
 
 NAMES = """
-SELECT s.id, s.title, s.version, artists_of(s.id) FROM song AS s WHERE s.id = ANY(%s)
+SELECT s.id AS song_id, st.track_id, s.title, s.version, s.artist, t.uri, t.duration_ms, artists_of(s.id) AS artists
+  FROM song AS s LEFT JOIN song_stats AS st ON st.song_id = s.id LEFT JOIN track AS t ON t.id = st.track_id
+ WHERE s.id = ANY(%s)
 """
 
 
-@dataclass(frozen=True)
-class NextTrack:
+@dataclass
+class NextTrack(ListedTrack):
     """A song that may come next."""
 
-    title: str
     artists: list[str]
-    score: float
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,13 @@ def next_songs(
         NotReadyError: there is none at all, or its folder is gone or damaged.
     """
     trained = loaded_next_recommender(connection, tracklist_model(connection, model, "next-song"))
+    yield from answers(connection, trained, begun, k)
+
+
+def answers(
+    connection: psycopg.Connection, trained: "TrainedNext", begun: Iterable[Tracklist], k: int
+) -> Iterator[NextAnswer]:
+    """The same of a recommender that was read already, which was trained on this database."""
     asked = iter(begun)
     while block := list(islice(asked, AT_ONCE)):
         yield from _answers(connection, trained, block, k)
@@ -115,14 +124,14 @@ def _answers(
     made = trained.recommender.next(sets, k)
     ids = trained.order.songs[made.songs]
     shown = {int(song) for song in ids[made.songs >= 0]}
-    names = {
-        song: (f"{title} ({version})" if version else title, artists)
-        for song, title, version, artists in connection.execute(NAMES, (sorted(shown),))
-    }
+    with connection.cursor(row_factory=dict_row) as cursor:
+        names = {row["song_id"]: row for row in cursor.execute(NAMES, (sorted(shown),))}
     for row, tracklist in enumerate(block):
         tracks = [
-            NextTrack(*names[song], score)
-            for song, score, place in zip(ids[row].tolist(), made.scores[row].tolist(), made.songs[row], strict=True)
+            NextTrack(**names[song], rank=rank, score=score)
+            for rank, (song, score, place) in enumerate(
+                zip(ids[row].tolist(), made.scores[row].tolist(), made.songs[row], strict=True), start=1
+            )
             if place >= 0
         ]
         known = sets.songs[sets.starts[row] : sets.starts[row + 1]] >= 0
@@ -158,7 +167,6 @@ def _as_sets(connection: psycopg.Connection, trained: "TrainedNext", block: Sequ
         artists=np.where(songs >= 0, order.song_artists[songs], artists),
         djs=rows_of(np.array([known.djs.get(key, UNKNOWN) for key in djs], dtype=np.int64), trained.djs),
         programmes=np.array([programme_of_key.get(programme_of(one.title), UNKNOWN) for one in block], dtype=np.int64),
-        stations=np.full(len(block), UNKNOWN),
         days=np.array(
             [NO_DATE if one.played_on is None else (one.played_on - first).days for one in block], dtype=np.int64
         ),

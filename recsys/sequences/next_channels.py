@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys.sequences.played import DAYS_AT_ONCE, Played, first_of_rows, row_of_each, spread
+from recsys.sequences.played import CURRENT_HALF_LIVES, DAYS_AT_ONCE, Played, first_of_rows, row_of_each, spread
 from recsys.tracklists.graph_snapshot import NO_DATE
 from recsys.tracklists.running_order import Sets
 from recsys.tracklists.sparse_rows import entries, largest
@@ -41,7 +41,6 @@ RECENT_LISTS = 60
 """Of a programme or a DJ, the tracklists nearest in time."""
 PROGRAMME_HALF_LIVES = (7, 30, 365)
 DJ_HALF_LIVES = (30, 365)
-CURRENT_HALF_LIVES = (7, 30, 180)
 
 CHANNELS = {
     "neighbours": ("neighbours", "near neighbours", "own neighbours"),
@@ -55,7 +54,6 @@ CHANNELS = {
     "peers": ("peers",),
     "popularity": (*(f"current {days}" for days in CURRENT_HALF_LIVES), "popularity", "age", "rest"),
     "habits": ("length", "gap"),
-    "network": ("network",),
 }
 """Features by what they tell of."""
 
@@ -84,12 +82,8 @@ DRAWN = {
     "dj 365": 60,
     "dj": 60,
     "peers": 80,
-    "network": 80,
 }
 """Songs that are weighed, the first of each; and the current ones."""
-
-NOWHERE = -30.0
-"""The network's logarithm of a song that it does not know."""
 
 
 class Candidates(NamedTuple):
@@ -103,15 +97,14 @@ class Candidates(NamedTuple):
 class Told:
     """What tells of songs after some beginnings of tracklists: rows of sparse matrices (beginnings, songs)."""
 
-    def __init__(self, played: Played, begun: Sets, network: Floats | None = None) -> None:
+    def __init__(self, played: Played, begun: Sets) -> None:
         """Read what tells.
 
         Args:
             played: the known tracklists; none of them is a tracklist that is asked for.
             begun: the beginnings' last `CONTEXT` songs.
-            network: logarithms of the songs' chances as a network sees them, (beginnings, songs).
         """
-        self._played, self._begun, self._network = played, begun, network
+        self._played, self._begun = played, begun
         self._days = np.where(begun.days == NO_DATE, played.last_day, begun.days)
         self._now = played.known_day(begun.days)
         back = np.repeat(begun.starts[1:], begun.lengths) - 1 - np.arange(len(begun.songs))
@@ -236,8 +229,6 @@ class Told:
             if name in self._told:
                 places, values = entries(self._told[name], row)
                 drawn.append(places[largest(values, n)])
-        if self._network is not None:
-            drawn.append(largest(self._network[row], DRAWN["network"]))
         songs = np.setdiff1d(np.concatenate(drawn), begun.songs[held])
         songs = songs[played.popularity[songs] > 0].astype(np.int64)
         return Candidates(songs, self._features(row, songs, begun.artists[held], week))
@@ -256,7 +247,8 @@ class Told:
         told["is last artist"] = (theirs == artists[-1]) & (theirs >= 0) if len(artists) else 0.0
         told["is an artist"] = np.isin(theirs, artists) & (theirs >= 0)
         told["artist plays"] = np.where(theirs >= 0, played.artist_popularity[theirs], 0)
-        told |= {f"current {days}": played.current(week, days)[songs] for days in CURRENT_HALF_LIVES}
+        current = played.current(week, songs)
+        told |= {f"current {days}": current[:, column] for column, days in enumerate(CURRENT_HALF_LIVES)}
         told["popularity"] = played.popularity[songs]
         now = self._now[row]
         told["age"] = np.log1p(np.abs(now - played.first_played[songs]))
@@ -265,7 +257,6 @@ class Told:
         told["gap"] = float(np.log1p(abs(self._days[row] - now)))
         told["programme lists"] = _count(played.by_programme, begun.programmes[row])
         told["dj lists"] = _count(played.by_dj, begun.djs[row])
-        told["network"] = NOWHERE if self._network is None else np.maximum(self._network[row, songs], NOWHERE)
         features = np.empty((len(songs), len(FEATURES)), dtype=np.float32)
         for column, name in enumerate(FEATURES):
             features[:, column] = told[name]

@@ -33,7 +33,7 @@ class NextFacts:
     metrics: dict[str, float]
     snapshot_hash: str
     names_hash: str
-    """Of the songs and DJs of the database that the snapshot was read from, of those of its graph."""
+    """Of the songs and DJs of the database that the snapshot was read from."""
     before: str | None
     """The snapshot's; tracklists of this date and later were not seen."""
     content_hash: str = ""
@@ -45,8 +45,6 @@ class TrainedNext:
     """A recommender of next songs that was read from its folder."""
 
     facts: NextFacts
-    graph_songs: Integers
-    """Ids of the snapshot's songs, of which the names' hash is."""
     djs: Integers
     """Ids in the database, by row."""
     order: RunningOrder
@@ -76,7 +74,6 @@ def train_next_recommender(
     progress("writing", 0, 0)
     known = replace(order, later=order.later.at(np.arange(0)))
     arrays = order_arrays(known) | {
-        "graph_songs": snapshot.songs.astype(np.int64),
         "djs": snapshot.djs.astype(np.int64),
         "forest": np.frombuffer(grown.forest.onnx, dtype=np.uint8),
     }
@@ -84,7 +81,7 @@ def train_next_recommender(
         options=asdict(options) | {"without": list(options.without)},
         metrics=grown.metrics,
         snapshot_hash=facts.content_hash,
-        names_hash=facts.names_hash,
+        names_hash=order.names_hash,
         before=facts.before,
         content_hash=hash_of(arrays),
     )
@@ -117,4 +114,4 @@ def load_next_recommender(folder: Path) -> TrainedNext:
         # zipfile, zlib, numpy, scipy and onnxruntime each have their own errors for what is damaged.
         raise LAYOUT.damaged(folder, error) from None
     recommender = NextRecommender(NextSong(options, forest, facts.metrics), played)
-    return TrainedNext(facts, arrays["graph_songs"], arrays["djs"], order, recommender)
+    return TrainedNext(facts, arrays["djs"], order, recommender)

@@ -1,6 +1,5 @@
 """The next song of a tracklist: a forest weighs what tells of the songs that may follow a beginning."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -12,15 +11,12 @@ from recsys.sequences.next_channels import CONTEXT, Told
 from recsys.sequences.played import Played
 from recsys.tracklists.forests import Forest, ForestOptions
 from recsys.tracklists.running_order import UNKNOWN, Sets
-from recsys.tracklists.stored_arrays import Floats, Integers
+from recsys.tracklists.stored_arrays import Integers
 
 AT_ONCE = 64
 """Beginnings whose channels are in memory, by thread."""
 
 THREADS = 2
-
-Network = Callable[[Sets], Floats]
-"""Logarithms of the chances of all songs to come next, (beginnings, songs)."""
 
 
 @dataclass(frozen=True)
@@ -68,26 +64,30 @@ class NextSong:
 class NextRecommender:
     """Foretells next songs from the tracklists that are known."""
 
-    def __init__(self, grown: NextSong, played: Played, network: Network | None = None) -> None:
-        """Let a forest, and a network if it was grown with one, answer from known tracklists."""
+    def __init__(self, grown: NextSong, played: Played) -> None:
+        """Let a forest answer from known tracklists."""
         self._forest = replace(grown.forest, threads=1)
-        self._played, self._network = played, network
+        self._played = played
 
     def next(self, begun: Sets, k: int) -> NextSongs:
         """The k songs most likely to follow each beginning, none that it holds.
 
         What tells of nothing is followed by the most popular songs, so that there are k wherever there are enough.
         """
-        blocks = [np.arange(first, min(first + AT_ONCE, len(begun))) for first in range(0, len(begun), AT_ONCE)]
+        # Those of a week share what is played around it.
+        by_day = np.argsort(begun.days, kind="stable")
+        blocks = [by_day[first : first + AT_ONCE] for first in range(0, len(begun), AT_ONCE)]
+        songs, scores = np.full((len(begun), k), UNKNOWN), np.zeros((len(begun), k))
         with ThreadPoolExecutor(THREADS) as threads:
-            made = list(threads.map(lambda rows: self._block(begun.at(rows), k), blocks))
-        if not made:
-            return NextSongs(np.zeros((0, k), dtype=np.int64), np.zeros((0, k)))
-        return NextSongs(np.concatenate([one.songs for one in made]), np.concatenate([one.scores for one in made]))
+            for rows, made in zip(
+                blocks, threads.map(lambda rows: self._block(begun.at(rows), k), blocks), strict=True
+            ):
+                songs[rows], scores[rows] = made
+        return NextSongs(songs, scores)
 
     def _block(self, begun: Sets, k: int) -> NextSongs:
         context = begun.last(CONTEXT)
-        told = Told(self._played, context, None if self._network is None else self._network(context))
+        told = Told(self._played, context)
         songs, scores = np.full((len(begun), k), UNKNOWN), np.zeros((len(begun), k))
         candidates = [told.candidates(row) for row in range(len(begun))]
         logits = self._forest.logits(np.concatenate([one.features for one in candidates]))

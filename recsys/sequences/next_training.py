@@ -9,7 +9,7 @@ import numpy.typing as npt
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.sequences.next_channels import CONTEXT, Told, without_channels
-from recsys.sequences.next_song import AT_ONCE, Network, NextOptions, NextSong
+from recsys.sequences.next_song import AT_ONCE, NextOptions, NextSong
 from recsys.sequences.played import Counts, Played
 from recsys.tracklists.forests import grown_forest
 from recsys.tracklists.graph_snapshot import NO_DATE
@@ -79,7 +79,6 @@ def train_next_song(
     counts: Counts,
     options: NextOptions | None = None,
     *,
-    network: Network | None = None,
     progress: Progress = silent,
 ) -> NextSong:
     """Learn how to weigh what tells of the next song.
@@ -89,7 +88,6 @@ def train_next_song(
         song_artists: the row of each song's main artist.
         counts: how many songs, artists, DJs and programmes there are.
         options: how.
-        network: what a network says; it must not have seen the tracklists of the spans.
         progress: called as work goes on.
 
     Raises:
@@ -101,7 +99,7 @@ def train_next_song(
     for number, (known, later) in enumerate(spans(sets.days, options, random)):
         progress("looking back", number, options.spans + 1)
         played = Played(sets.at(known), song_artists, counts)
-        gathered += _gather(played, sets.at(later), options, network, random)
+        gathered += _gather(played, sets.at(later), options, random)
     if not any(rows.is_played.any() for rows in gathered):
         raise NotReadyError("too few songs of tracklists come again to learn from: load more with `recsys ingest`")
     progress("weighing", 0, 0)
@@ -110,15 +108,13 @@ def train_next_song(
     return NextSong(options, forest, {"loss": loss, "songs": float(rows.is_played.sum())})
 
 
-def _gather(
-    played: Played, later: Sets, options: NextOptions, network: Network | None, random: np.random.Generator
-) -> Iterator[_Rows]:
+def _gather(played: Played, later: Sets, options: NextOptions, random: np.random.Generator) -> Iterator[_Rows]:
     """For each position whose song is a candidate: this one, and some of the others, which count for all of them."""
     positions = drawn_positions(later, options.positions_of_list, options.positions, played.popularity > 0, random)
     begun = later.upto(positions.lists, positions.places, CONTEXT)
     for first in range(0, len(begun), AT_ONCE):
         block = begun.at(np.arange(first, min(first + AT_ONCE, len(begun))))
-        told = Told(played, block, None if network is None else network(block))
+        told = Told(played, block)
         for row in range(len(block)):
             found = told.candidates(row)
             is_played = found.songs == positions.songs[first + row]

@@ -24,13 +24,15 @@ PEER_HALF_LIFE = 30
 PEER_DAYS = 150
 """Days before and after which what similar programmes play counts no more."""
 
+CURRENT_HALF_LIVES = (7, 30, 180)
+"""In days, of plays by anybody."""
 CURRENT_SONGS = {7: 60, 30: 40}
-"""Songs that are current, by the half-life in days of a play."""
+"""Songs that are current, by some of these half-lives."""
 
 DAYS_AT_ONCE = 7
 """Days that share one reading of what anybody plays."""
 
-_WEEKS_KEPT = 64
+_WEEKS_KEPT = 16
 
 
 class Counts(NamedTuple):
@@ -70,9 +72,9 @@ class Played:
         self.by_dj = _grouped(sets.djs, counts.djs, order)
         self.by_programme = _grouped(sets.programmes, counts.programmes, order)
         places = np.arange(len(sets))
-        self.of_programmes = _counted(sets.programmes, places, (counts.programmes, len(sets)))
+        of_programmes = _counted(sets.programmes, places, (counts.programmes, len(sets)))
         self.dj_plays = (_counted(sets.djs, places, (counts.djs, len(sets))) @ self.lists).tocsr()
-        self.programme_plays = (self.of_programmes @ self.lists).tocsr()
+        self.programme_plays = (of_programmes @ self.lists).tocsr()
         self.peers = self._peers()
         plays = np.repeat(self.days, np.diff(self.lists.indptr))
         self.first_played = np.full(counts.songs, self.last_day)
@@ -81,8 +83,11 @@ class Played:
         np.maximum.at(self.last_played, self.lists.indices, plays)
         self.popular = np.argsort(-self.popularity, kind="stable")
         """Songs, most popular first."""
-        self.current_songs = lru_cache(maxsize=_WEEKS_KEPT)(self._current_songs)
-        self.current = lru_cache(maxsize=_WEEKS_KEPT)(self._current)
+        days_apart = np.arange(self.last_day - self.first_day + DAYS_AT_ONCE + 1)
+        self._fading = np.exp2(-days_apart[:, None] / CURRENT_HALF_LIVES).astype(np.float32)
+        self._lists_by_song = self.lists.T.tocsr()
+        self._faded = lru_cache(maxsize=_WEEKS_KEPT)(self._faded_lists)
+        self.current_songs = lru_cache(maxsize=None)(self._current_songs)
         self.peers_lately = lru_cache(maxsize=_WEEKS_KEPT)(self._peers_lately)
 
     def _peers(self) -> Matrix:
@@ -103,22 +108,29 @@ class Played:
         near = lists[max(0, place - n) : place + n]
         return near[np.argsort(np.abs(self.days[near] - day), kind="stable")[:n]]
 
-    def _current(self, week: int, half_life: int) -> Floats:
-        """What anybody plays around a week, a play counting 2^(-days apart / half-life); shape (songs,)."""
-        apart = np.abs(week * DAYS_AT_ONCE - self.days)
-        counted: Floats = np.exp2(-apart / half_life).astype(np.float32) @ self.lists
+    def current(self, week: int, songs: Integers) -> Floats:
+        """How often anybody plays songs around a week, a play counting 2^(-days apart / half-life).
+
+        Shape (songs, half-lives).
+        """
+        counted: Floats = self._lists_by_song[songs] @ self._faded(week)
         return counted
+
+    def _faded_lists(self, week: int) -> Floats:
+        faded: Floats = self._fading[np.abs(week * DAYS_AT_ONCE - self.days)]
+        return faded
 
     def _current_songs(self, week: int) -> Integers:
         """The songs that anybody plays most around a week."""
-        return np.unique(np.concatenate([largest(self.current(week, days), n) for days, n in CURRENT_SONGS.items()]))
+        counted = dict(zip(CURRENT_HALF_LIVES, (self._lists_by_song @ self._faded(week)).T, strict=True))
+        return np.unique(np.concatenate([largest(counted[days], n) for days, n in CURRENT_SONGS.items()]))
 
     def _peers_lately(self, week: int) -> Matrix:
         """What programmes play around a week, log-scaled, (programmes, songs)."""
         apart = np.abs(week * DAYS_AT_ONCE - self.days)
-        weights = np.where(apart < PEER_DAYS, np.exp2(-apart / PEER_HALF_LIFE), 0)
-        weighted = scaled(self.of_programmes, columns=weights)
-        weighted.eliminate_zeros()
+        near = np.flatnonzero((apart < PEER_DAYS) & (self.sets.programmes >= 0))
+        shape = (self.counts.programmes, len(self.sets))
+        weighted = spread(self.sets.programmes[near], near, shape, np.exp2(-apart[near] / PEER_HALF_LIFE))
         return log_scaled(weighted @ self.lists, inside=4)
 
 

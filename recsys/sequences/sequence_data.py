@@ -98,3 +98,15 @@ def sequence_data(
         )
 
     return SequenceData(sizes, snapshot, features, part_of(training), part_of(validation))
+
+
+def later_part(sublists: Sublists, fillers: Integers, sizes: Sizes) -> Part:
+    """Sub-lists of tracklists that come after those trained on, read as of the latest quarter.
+
+    Args:
+        sublists: of songs and DJs by the rows of training.
+        fillers: what the network reads instead of others, by DJ.
+        sizes: the network's.
+    """
+    djs = np.where(sublists.djs < 0, sizes.djs, sublists.djs)
+    return Part(steps_of(sublists, fillers, sizes.songs), djs, np.full(len(sublists), sizes.quarters - 1))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,12 +17,13 @@ from recsys.folders import Layout, check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
 from recsys.sequences.encoders import EncoderState
 from recsys.sequences.foreteller import Foreteller
-from recsys.sequences.sequence_data import sequence_data
+from recsys.sequences.sequence_data import later_part, sequence_data
 from recsys.sequences.sequence_module import Frozen, Predictor, Sizes
 from recsys.sequences.sequence_options import SequenceOptions
 from recsys.sequences.sequence_training import BEST, train_sequence
 from recsys.sequences.song_features import song_features
-from recsys.sequences.sublists import LENGTH
+from recsys.sequences.sublists import LENGTH, Sublists
+from recsys.sequences.validation import Validation
 from recsys.tracklists.graph_snapshot import load_graph_snapshot
 from recsys.tracklists.running_order import UNKNOWN, load_running_order
 from recsys.tracklists.stored_arrays import Arrays, Floats, Integers, Matrix, hash_of, matrix_arrays, matrix_of
@@ -32,10 +34,14 @@ LAYOUT = Layout("sequence model", "python -m recsys.sequences.training --output"
 ARRAYS_FILE = "sequence.safetensors"
 FILES = (MANIFEST_FILE, ARRAYS_FILE)
 
+Flags = npt.NDArray[np.bool_]
+
 BEAM = 16
 
+ASSIGNMENTS = 16
+"""Clusters of each level that a song is kept to belong to, its largest ones, scaled up to sum 1."""
 LEAST_ASSIGNMENT = 1e-3
-"""Of a song to a cluster; smaller ones are not kept, and the others scaled up to sum 1."""
+"""Of those, smaller ones than this are not kept either."""
 
 _HALVED = ("frozen.inputs", "frozen.kernel")
 """What is stored in 16 bits: it has a row for each song, and ranks are the same to one in a thousand."""
@@ -159,6 +165,24 @@ class SequenceModel:
         Of each level the `beam` most probable clusters count; a beam of `max(sizes)` is exact.
         """
         return self._numpy(self._foreteller.next_scores(_tensor(hidden), beam))
+
+    def level_hits(self, later: Sublists) -> tuple[dict[str, Flags], Integers]:
+        """Whether clusters and songs of later tracklists are foretold level by level, as `Validation.level_hits` names.
+
+        Args:
+            later: sub-lists that it was not trained on.
+
+        Returns:
+            by name for each of the positions that are drawn, and their tracklists; by no name where there are no
+            positions or no clusters.
+        """
+        validation = Validation(later_part(later, self._fillers, self._foreteller.predictor.sizes), torch.device("cpu"))
+        lists = later.lists[validation.rows]
+        if not self.sizes or not len(lists):
+            return {}, lists
+        likeliest = [np.asarray(self.assignments(level).argmax(axis=1)).ravel() for level in range(len(self.sizes))]
+        hits = validation.level_hits(self._foreteller, [_tensor(clusters) for clusters in likeliest])
+        return {name: is_hit.numpy() for name, is_hit in hits.items()}, lists
 
     def _stepped(self, inner: EncoderState | None, inputs: Integers, djs: Integers) -> SequenceState:
         made = self._foreteller.step(inner, _tensor(inputs), self._dj_rows(djs))
@@ -305,12 +329,19 @@ def _stored(name: str, values: Any) -> Any:
 
 
 def _thinned(assignment: Floats) -> Matrix:
-    """A song's larger assignments, at least its largest, as sparse rows of sum 1."""
+    """A song's largest assignments as sparse rows of sum 1."""
     from scipy import sparse
 
-    largest = assignment.max(axis=1, keepdims=True)
-    kept = np.where(assignment >= np.minimum(LEAST_ASSIGNMENT, largest), assignment, 0)
-    return sparse.csr_matrix(kept / kept.sum(axis=1, keepdims=True))
+    songs, clusters = assignment.shape
+    count = min(ASSIGNMENTS, clusters)
+    places = np.sort(np.argpartition(-assignment, count - 1, axis=1)[:, :count], axis=1)
+    values = np.take_along_axis(assignment, places, axis=1)
+    values = np.where(values >= np.minimum(LEAST_ASSIGNMENT, values.max(axis=1, keepdims=True)), values, 0)
+    values /= values.sum(axis=1, keepdims=True)
+    starts = count * np.arange(songs + 1)
+    kept = sparse.csr_matrix((values.ravel(), places.ravel(), starts), shape=assignment.shape)
+    kept.eliminate_zeros()
+    return kept
 
 
 def _frozen_of(arrays: Arrays) -> Frozen:

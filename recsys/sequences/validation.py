@@ -1,5 +1,7 @@
 """How well a sequence network foretells the songs of tracklists that it was not trained on."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,7 +25,9 @@ class Validation:
         """Draw positions of the sub-lists."""
         row, step = np.nonzero(part.steps.is_known[:, 1:])
         drawn = np.random.default_rng(0).permutation(len(row))[:POSITIONS]
-        rows, place = np.unique(row[drawn], return_inverse=True)
+        self.rows = row[drawn]
+        """The sub-list of each position."""
+        rows, place = np.unique(self.rows, return_inverse=True)
         self._inputs = torch.from_numpy(part.steps.inputs[rows]).to(device)
         self._djs = torch.from_numpy(part.djs[rows]).to(device)
         self._quarters = torch.from_numpy(part.quarters[rows]).to(device)
@@ -39,8 +43,7 @@ class Validation:
         """
         if not len(self._targets):
             return {}
-        states = foreteller.read(self._inputs, self._djs, self._quarters)
-        hidden = states[self._place, self._step]
+        hidden = self._hidden(foreteller)
         measured: dict[str, Tensor] = {}
         ranks = []
         for part, targets in self._parts(hidden):
@@ -52,19 +55,32 @@ class Validation:
         measured["hit_20"] = is_hit.double().mean()
         measured["mrr_20"] = torch.where(is_hit, 1 / rank.double(), 0).mean()
         if foreteller.levels:
-            measured |= self._accuracies(foreteller, hidden)
+            assignments = foreteller.frozen.assignments
+            clusters = [song_assignments(assignments, level).argmax(dim=1) for level in range(foreteller.levels)]
+            hits = self._level_hits(foreteller, hidden, clusters)
+            measured |= {name: is_hit.double().mean() for name, is_hit in hits.items()}
         return {f"validation.{name}": float(value) for name, value in measured.items()}
 
-    def _accuracies(self, foreteller: Foreteller, hidden: Tensor) -> dict[str, Tensor]:
-        assignments = foreteller.frozen.assignments
-        truth = [song_assignments(assignments, level).argmax(dim=1) for level in range(foreteller.levels)]
+    def level_hits(self, foreteller: Foreteller, clusters: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Whether each position's cluster is foretold, and its song, `given` true parents and `alone`.
+
+        Args:
+            foreteller: of at least one level of clusters.
+            clusters: the true one of each song, (songs,), by level from the songs upwards.
+        """
+        return self._level_hits(foreteller, self._hidden(foreteller), clusters)
+
+    def _hidden(self, foreteller: Foreteller) -> Tensor:
+        return foreteller.read(self._inputs, self._djs, self._quarters)[self._place, self._step]
+
+    def _level_hits(self, foreteller: Foreteller, hidden: Tensor, clusters: Sequence[Tensor]) -> dict[str, Tensor]:
         hits: dict[str, list[Tensor]] = {}
         for part, targets in self._parts(hidden):
             given: Tensor | None = None
             alone: Tensor | None = None
             for level in range(foreteller.levels - 1, SONGS - 1, -1):
                 name = "songs" if level == SONGS else f"clusters_{level}"
-                own = targets if level == SONGS else truth[level][targets]
+                own = targets if level == SONGS else clusters[level][targets]
                 for kind, teacher in (("given", given), ("alone", alone)):
                     if level == SONGS:
                         best = foreteller.song_logits(part, teacher).argmax(dim=1)
@@ -73,7 +89,7 @@ class Validation:
                     hits.setdefault(f"{kind}_{name}", []).append(best == own)
                     alone = best if kind == "alone" else alone
                 given = own
-        return {name: torch.cat(found).double().mean() for name, found in hits.items()}
+        return {name: torch.cat(found) for name, found in hits.items()}
 
     def _parts(self, hidden: Tensor) -> list[tuple[Tensor, Tensor]]:
         parts = (torch.split(hidden, _POSITIONS_AT_ONCE), torch.split(self._targets, _POSITIONS_AT_ONCE))

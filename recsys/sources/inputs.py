@@ -121,8 +121,9 @@ def is_utf16(beginning: bytes) -> bool:
 class Bytes:
     """The unpacked bytes of an input. Once they are read, `damage` says why they end early, if they do."""
 
-    def __init__(self, source: Input) -> None:
+    def __init__(self, source: Input, *, takes_utf16: bool = False) -> None:
         self.source = source
+        self._takes_utf16 = takes_utf16
         self.consumed = 0
         self.damage: str | None = None
 
@@ -147,7 +148,7 @@ class Bytes:
             yield last
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the unpacked bytes in pieces of bounded size; none of a text that is UTF-16.
+        """Yield the unpacked bytes in pieces of bounded size; none of a text that is UTF-16, if that is not taken.
 
         Raises SourceError if a file that a person named cannot be opened.
         """
@@ -155,7 +156,7 @@ class Bytes:
         head = next(chunks, b"")
         if len(head) == 1:
             head += next(chunks, b"")
-        if is_utf16(head):
+        if is_utf16(head) and not self._takes_utf16:
             self.damage = UTF_16
         elif head:
             yield head

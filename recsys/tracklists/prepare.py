@@ -236,8 +236,7 @@ def _order(told: Tracklists, after: Tracklists, djs: Ids, progress: Progress) ->
         songs=songs,
         artists=np.unique(artists[artists != UNKNOWN]),
         djs=djs,
-        programmes=sorted({programme_of(title) for title, _ in titles} - {""}),
-        stations=np.unique(np.array([source for _, source in titles], dtype=np.int64)),
+        programmes=sorted({programme_of(title) for (title,) in titles} - {""}),
     )
     return RunningOrder(
         songs=songs,
@@ -246,6 +245,7 @@ def _order(told: Tracklists, after: Tracklists, djs: Ids, progress: Progress) ->
         programmes=tuple(rows.programmes),
         past=told.order(rows, progress, "reading songs in order"),
         later=after.order(rows, progress, "reading later songs in order"),
+        names_hash=names_hash(told.connection, songs, djs),
     )
 
 

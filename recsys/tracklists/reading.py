@@ -64,7 +64,7 @@ SELECT DISTINCT ON (place.number) place.number, d.dj_id
 """
 
 TITLES = """
-SELECT t.title, t.source_id
+SELECT t.title
   FROM unnest(%(tracklists)s::bigint[]) WITH ORDINALITY AS place (id, number)
   JOIN tracklist AS t ON t.id = place.id
  ORDER BY place.number
@@ -118,7 +118,7 @@ class Tracklists:
         return lists.matrix
 
     def order(self, rows: "Rows", progress: Progress, step: str) -> Sets:
-        """Their songs in order, artists, first DJs, programmes and stations by rows; a song that has none is there."""
+        """Their songs in order, artists, first DJs and programmes by rows; a song that has none is there."""
         everything = self.song_ids()
         parts = list(self.plays(everything, progress, step))
         lists, songs = (
@@ -131,7 +131,7 @@ class Tracklists:
         djs[place - 1] = rows_of(dj, rows.djs)
         titles = self.connection.execute(TITLES, asked).fetchall()
         programme_of_key = {key: row for row, key in enumerate(rows.programmes)}
-        programmes = [programme_of_key.get(programme_of(title), UNKNOWN) for title, _ in titles]
+        programmes = [programme_of_key.get(programme_of(title), UNKNOWN) for (title,) in titles]
         artists = main_artists(self.connection, everything)
         return Sets(
             starts=np.searchsorted(lists, np.arange(len(self.ids) + 1)),
@@ -139,7 +139,6 @@ class Tracklists:
             artists=rows_of(artists, rows.artists)[songs],
             djs=djs,
             programmes=np.array(programmes, dtype=np.int64),
-            stations=rows_of(np.array([source for _, source in titles], dtype=np.int64), rows.stations),
             days=self.days,
         )
 
@@ -161,7 +160,6 @@ class Rows:
     artists: Integers
     djs: Integers
     programmes: Sequence[str]
-    stations: Integers
 
 
 class Lists:

@@ -35,8 +35,6 @@ class Sets:
     """Rows of the tracklists' first DJs, shape (tracklists,)."""
     programmes: Integers
     """Rows of what the tracklists' titles have in common with those of their series."""
-    stations: Integers
-    """Rows of the sources that the tracklists were loaded from."""
     days: Integers
     """Days from 1970-01-01; `NO_DATE` where there is none."""
 
@@ -75,7 +73,6 @@ class Sets:
             self.artists[places],
             self.djs[lists],
             self.programmes[lists],
-            self.stations[lists],
             self.days[lists],
         )
 
@@ -95,6 +92,8 @@ class RunningOrder:
     past: Sets
     later: Sets
     """Tracklists that are held out, for evaluation alone; rows are of the past's songs, artists and so on."""
+    names_hash: str = ""
+    """Of the songs and the snapshot's DJs in the database, "" for an order that was never in one."""
 
 
 def programme_of(title: str) -> str:
@@ -112,6 +111,7 @@ def order_arrays(order: RunningOrder) -> dict[str, npt.NDArray[Any]]:
         "song_artists": order.song_artists.astype(np.int32),
         "artists": order.artists.astype(np.int64),
         "programmes": np.frombuffer("\n".join(order.programmes).encode(), dtype=np.uint8),
+        "names_hash": np.frombuffer(order.names_hash.encode(), dtype=np.uint8),
     }
     for part in ("past", "later"):
         held: Sets = getattr(order, part)
@@ -136,6 +136,7 @@ def order_of(arrays: Arrays) -> RunningOrder:
         programmes=tuple(text.split("\n")) if text else (),
         past=past,
         later=later,
+        names_hash=arrays["names_hash"].tobytes().decode(),
     )
 
 

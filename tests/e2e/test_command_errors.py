@@ -13,7 +13,16 @@ QUESTION = ("recommend", "sleep")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("ingest", "spotify", "x"), "'spotify' is not one of mpd, playlists, tracklists, csv, djmix, sql"),
+        (
+            ("ingest", "serato", "x"),
+            "'serato' is not one of mpd, playlists, tracklists, csv, djmix, rekordbox, traktor",
+        ),
+        (("ingest", "m3u", "x", "--column", "title=a"), "it goes with csv"),
+        (("ingest", "csv", "x", "--column", "artist=a"), "name the column of titles: title=HEADER"),
+        (
+            ("ingest", "csv", "x", "--column", "colour=a"),
+            "'colour=a' is not FIELD=HEADER with a field of title, artist",
+        ),
         (("ingest", "mpd"), "name the files of the format mpd"),
         (("ingest", "sql", "lists.db"), "sql reads no files: name the queries with --mapping"),
         (("ingest", "mpd", "x", "--full"), "--mapping, --dsn, --init and --full go with sql"),
@@ -21,7 +30,7 @@ QUESTION = ("recommend", "sleep")
         (("recommend", "sleep", "--n", "0"), "'--n' / '-n'"),
         (("recommend", "sleep", "--max-per-artist", "0"), "'--max-per-artist'"),
         (("recommend", "sleep", "--vote", "loud"), "'loud' is not one of 'soft', 'seed'"),
-        (("similar", "track", "Alpha", "--format", "xml"), "'xml' is not one of 'csv', 'uris', 'm3u8'"),
+        (("similar", "track", "Alpha", "--format", "xml"), "'xml' is not one of 'csv', 'uris', 'links', 'm3u8'"),
         (("listen",), "'listen'"),
         (("recommend", "sleep", "-o", "list.doc"), "the ending of list.doc names no format"),
         (("recommend", "sleep", "--format", "csv", "--json"), "--json"),

@@ -1,6 +1,7 @@
 """The next song of later tracklists, foretold by the installed command."""
 
 import json
+import re
 from pathlib import Path
 
 import psycopg
@@ -82,3 +83,58 @@ def test_what_cannot_be_measured_is_one_line(graph: tuple[Command, Path], tmp_pa
     prepare = ("tracklists", "prepare", "--least-information", "1", tmp_path / "all")
     assert recsys(*prepare).returncode == 0
     assert "tracklists prepare --before DATE" in complaint(recsys("evaluate", "tracklists", tmp_path / "all"))
+
+
+def test_generated_lists_and_levels_are_compared(graph: tuple[Command, Path], database: str, tmp_path: Path) -> None:
+    recsys, folder = graph
+    train = ("tracklists", "train", "--model", "tl-lstm", "--epochs", "1", "--snapshot", folder)
+    done = recsys(*train, "--output", tmp_path / "net")
+    assert done.returncode == 0, done.stderr
+    done = recsys("model", "import", tmp_path / "net", "--name", "mine")
+    assert done.returncode == 0, done.stderr
+    done = recsys("evaluate", "tracklists", folder, "--generated", "9", "--model", "mine")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    lines = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines() if line.strip()]
+    assert lines[0][0].startswith("4 lists by mine beside")
+    assert lines[1] == ["mean of a list", "real", "mine", "off", "DJ's songs", "off", "random", "off"]
+    named = ["artist came before", *(f"run in {count} clusters" for count in (2, 4, 8))]
+    named += ["log(1 + plays)", "DJ played it before", "diversity", "coverage"]
+    assert [line[0] for line in lines[3:]] == named
+    told = json_lines(recsys("evaluate", "tracklists", folder, "--generated", "2", "--model", "mine", "--json"))
+    assert {(line["model"], line["lists"]) for line in told} == {("mine", 2)}
+    assert [line["method"] for line in told if line["respect"] == "coverage"] == [
+        "real",
+        "mine",
+        "DJ's songs",
+        "random",
+    ]
+
+    # The next song, with each level of the imported network and of its folder.
+    asked = ("evaluate", "tracklists", folder, "--method", "sr", "--model", "mine", "--network", tmp_path / "net")
+    shown = recsys(*asked).stdout
+    assert "mine: each level at 20 positions of 4 tracklists" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    levels = [line for line in json_lines(recsys(*asked, "--json")) if line["view"] == "levels"]
+    assert len(levels) == 2 * 2 * 4
+    values = [{line["metric"]: line["value"] for line in levels if line["method"] == name} for name in ("mine", "net")]
+    assert values[0] == values[1]
+    assert values[0]["given_clusters_2"] == values[0]["alone_clusters_2"]
+    with psycopg.connect(database) as connection:
+        query = "SELECT subject, method, count(*) FROM recsys.leaderboard WHERE subject !~ 'next song' GROUP BY 1, 2"
+        kept = connection.execute(query + " ORDER BY 1, 2").fetchall()
+    assert kept == [
+        *(("generated lists", method, 15) for method in ("DJ's songs", "mine", "random")),
+        ("generated lists", "real", 8),
+        ("levels of tracklist models", "mine", 8),
+        ("levels of tracklist models", "net", 8),
+    ]
+
+
+def test_generating_asks_for_a_model_and_nothing_else(graph: tuple[Command, Path]) -> None:
+    recsys, folder = graph
+    asked = ("evaluate", "tracklists", folder, "--generated", "9")
+    assert "--model" in usage_error(recsys(*asked))
+    for more in (("--method", "sr"), ("--network", folder), ("--renew", "7")):
+        assert "does not go with --generated" in usage_error(recsys(*asked, "--model", "mine", *more))
+    assert "no tracklist model is called 'mine'" in complaint(recsys(*asked, "--model", "mine"))

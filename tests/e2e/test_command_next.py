@@ -36,7 +36,7 @@ PREFIXES = [
     {"id": "d", "tracks": []},
     {"id": "a", "tracks": [None, {"title": "ID", "artists": ["ID"]}, song(0), {"artists": ["x"]}]},
 ]
-"""With an id that is a number, a name in another case, one that nobody knows, one that has not begun, and one id twice."""
+"""With an id that is a number, a name in another case, one that nobody knows, one not yet begun, and one id twice."""
 
 
 @dataclass(frozen=True)
@@ -128,13 +128,16 @@ def check(lines: list[dict[str, Any]], k: int) -> None:
 
 
 def test_a_file_of_beginnings_is_answered_with_a_line_for_each_in_order(recsys: Command, tmp_path: Path) -> None:
-    file, out = write_lines(tmp_path / "begun.jsonl", PREFIXES), tmp_path / "out.jsonl"
+    file, out = write_lines(tmp_path / "begun.jsonl", PREFIXES), tmp_path / "out.of.next"
     done = recsys("tracklists", "next", "--prefixes", file, "--k", "3", "-o", out)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines() == [f"written: {out}", "2 of 5 hold no song that the model knows"]
     text = out.read_text(encoding="utf-8")
     assert text.endswith("\n")
     check([json.loads(line) for line in text.splitlines()], 3)
+    library = recsys("tracklists", "next", "--prefixes", file, "--k", "3", "--format", "rekordbox")
+    assert [library.stdout.count(text) for text in ('Name="after ', "<TRACK Key=")] == [5, 15]
+    assert "several lists need" in usage_error(recsys("tracklists", "next", "--prefixes", file, "--format", "csv"))
     piped = recsys("tracklists", "next", "--prefixes", "-", "-k", "3", stdin=file.read_text())
     assert (piped.returncode, piped.stdout) == (0, text)
     assert piped.stderr == "2 of 5 hold no song that the model knows\n"

@@ -1,6 +1,7 @@
 """A recommender of DJs' songs by the installed command: prepared, trained, imported, asked."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,14 +99,14 @@ def test_new_songs_are_asked_for_and_a_misspelt_name_is_understood(recsys: Comma
 
 
 def test_a_file_of_djs_is_answered_with_a_line_for_each_in_order(recsys: Command, tmp_path: Path) -> None:
-    file, out = tmp_path / "djs.txt", tmp_path / "answers.jsonl"
+    file, out = tmp_path / "djs.txt", tmp_path / "answers.txt"
     file.write_text("# who is asked for\nHope Lake\n\n  Ann Ray  \nXavier Who\nHope Lake\n", encoding="utf-8-sig")
     done = recsys("recommend", "--djs", file, "-n", "3", "-o", out)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines() == [
         "no DJ is called 'Xavier Who'",
         f"written: {out}",
-        "1 of 4 DJs is not known; its line has no tracks",
+        "1 of 4 DJs is not known; its list has no tracks",
     ]
     lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [line["dj"] for line in lines] == ["Hope Lake", "Ann Ray", "Xavier Who", "Hope Lake"]
@@ -115,6 +116,25 @@ def test_a_file_of_djs_is_answered_with_a_line_for_each_in_order(recsys: Command
     new = json_lines(recsys("recommend", "--djs", file, "--new", "-n", "3"))
     for line in new:
         assert not {track["title"] for track in line["tracks"]} & played_by(line["dj"])
+
+
+def test_a_file_of_djs_is_answered_with_files_or_one_library(recsys: Command, tmp_path: Path) -> None:
+    file = tmp_path / "djs.txt"
+    file.write_text("Hope Lake\nXavier Who\nAnn Ray\n")
+    done = recsys("recommend", "--djs", file, "-n", "3", "-o", tmp_path / "djs.jspf")
+    assert done.stderr.splitlines()[1] == f"written: {tmp_path / 'djs-1.jspf'} to djs-3.jspf"
+    lists = [json.loads((tmp_path / f"djs-{number}.jspf").read_text())["playlist"] for number in (1, 2, 3)]
+    assert [(each["title"], len(each["track"])) for each in lists] == [
+        ("Hope Lake", 3),
+        ("Xavier Who", 0),
+        ("Ann Ray", 3),
+    ]
+    done = recsys("recommend", "--djs", file, "-n", "3", "--format", "rekordbox")
+    assert re.findall(r'<NODE Name="([^"]*)".* Entries="(\d)"', done.stdout) == [
+        ("Hope Lake", "3"),
+        ("Xavier Who", "0"),
+        ("Ann Ray", "3"),
+    ]
 
 
 def test_likes_are_answered_and_those_that_are_not_known_are_listed(recsys: Command) -> None:
@@ -237,7 +257,7 @@ def test_a_file_that_cannot_be_used_is_one_line(recsys: Command, tmp_path: Path)
     done = recsys("recommend", "--likes", strange)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1].startswith("recsys: no song is left to go by")
-    assert "--djs writes JSON lines" in usage_error(recsys("recommend", "--djs", strange, "--format", "csv"))
+    assert "several lists need an --output" in usage_error(recsys("recommend", "--djs", strange, "--format", "csv"))
 
 
 def test_a_name_that_is_not_known_is_one_line(recsys: Command, tmp_path: Path) -> None:

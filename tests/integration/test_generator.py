@@ -359,7 +359,7 @@ def test_a_list_begins_with_its_song_and_says_what_each_was_chosen_by(world: Wor
             assert track.user_score is not None
             assert 0 <= track.user_score <= 2.2001
     again = world.lists(Liking([first], dj_id=world.dj(DJS[0]).id), length=12, lists=2, seed=3)
-    assert again == made
+    assert list(again.lists) == list(made.lists)
     assert world.lists(Liking([first]), length=12).lists[0][3].user_score is None
 
 

@@ -146,7 +146,9 @@ def test_a_load_that_was_killed_at_any_moment_ends_in_the_same_rows_and_ids(
     }
 
     def start_again() -> None:
-        tables = ", ".join(table for table in (*CATALOGUE, "ingest_run", "source_cursor") if not table.endswith("_stats"))
+        tables = ", ".join(
+            table for table in (*CATALOGUE, "ingest_run", "source_cursor") if not table.endswith("_stats")
+        )
         connection.execute(f"TRUNCATE {tables}".encode())
 
     start_again()

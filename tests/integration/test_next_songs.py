@@ -117,7 +117,7 @@ def ring(*numbers: int) -> list[tuple[str, str]]:
 
 
 def names(answer: NextAnswer) -> list[str]:
-    return [track.title for track in answer.tracks]
+    return [track.full_title for track in answer.tracks]
 
 
 def test_a_summary_tells_what_was_taken_up(world: World) -> None:
@@ -161,7 +161,7 @@ def test_versions_are_shown_with_their_titles(loaded: Settings, connection: psyc
     import_next_recommender(loaded, train(loaded, tmp_path))
     [answer] = next_songs(connection, [begun(("Cid", "Start"))], 1)
     [track] = answer.tracks
-    assert track.title == "Anthem (Bob Remix)"
+    assert track.full_title == "Anthem (Bob Remix)"
     assert track.artists == ["Zed", "Ann"]
 
 

@@ -54,7 +54,6 @@ class Told:
 
     dj: str
     programme: str
-    station: int
     day: str
     songs: list[str]
     artists: list[str]
@@ -85,7 +84,6 @@ class Read:
             Told(
                 name(self.djs, sets.djs[row]),
                 name(self.order.programmes, sets.programmes[row]),
-                int(sets.stations[row]),
                 "-" if sets.days[row] == NO_DATE else str(FIRST + datetime.timedelta(int(sets.days[row]))),
                 [name(self.songs, number) for number in sets.songs[start:end]],
                 [name(self.artists, number) for number in sets.artists[start:end]],
@@ -108,16 +106,16 @@ def loaded(settings: Settings, tmp_path: Path) -> Settings:
 BEFORE = datetime.date(2020, 1, 1)
 
 EXPECTED = [
-    # Tracklists by their sources' names and their ids as text; stations are sources by their ids.
-    Told("Fay", "other show", 1, "2018-01-01", ["Ballad", "White Label", "Song A"], ["Lead", "-", "Artist A"]),
+    # Tracklists by their sources' names and their ids as text.
+    Told("Fay", "other show", "2018-01-01", ["Ballad", "White Label", "Song A"], ["Lead", "-", "Artist A"]),
     Told(
-        "Dan", "essential mix", 0, "2019-01-01",
+        "Dan", "essential mix", "2019-01-01",
         ["Song A", "Song B", "Song C", "Song A"], ["Artist A", "Artist B", "Artist C", "Artist A"],
     ),
-    Told("Eve", "essential mix", 0, "2019-02-01", ["Song C", "Duet", "Song B"], ["Artist C", "Main", "Artist B"]),
+    Told("Eve", "essential mix", "2019-02-01", ["Song C", "Duet", "Song B"], ["Artist C", "Main", "Artist B"]),
     # E is in one tracklist alone: it has no row, its artist has.
-    Told("Dan", "other show", 0, "2019-02-02", ["Duet", "Anthem (Remi Xer Remix)", "-"], ["Main", "Main", "Artist E"]),
-    Told("-", "-", 0, "2019-02-03", ["Anthem (Remi Xer Remix)", "Ballad", "White Label"], ["Main", "Lead", "-"]),
+    Told("Dan", "other show", "2019-02-02", ["Duet", "Anthem (Remi Xer Remix)", "-"], ["Main", "Main", "Artist E"]),
+    Told("-", "-", "2019-02-03", ["Anthem (Remi Xer Remix)", "Ballad", "White Label"], ["Main", "Lead", "-"]),
 ]  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from recsys.sequences.next_channels import (
     DRAWN,
     FEATURES,
     LEVELLED,
-    NOWHERE,
     Candidates,
     Told,
     without_channels,
@@ -94,7 +93,6 @@ class Oracle:
         told["gap"] = dict.fromkeys(LETTERS, math.log1p(abs(day - now)))
         told["programme lists"] = dict.fromkeys(LETTERS, float(len(self.of_programme(begun.programme))))
         told["dj lists"] = dict.fromkeys(LETTERS, float(len(self.of_dj(begun.dj))))
-        told["network"] = dict.fromkeys(LETTERS, NOWHERE)
         return told
 
     def told(self, begun: Heard) -> dict[str, Scores]:
@@ -373,7 +371,7 @@ def drawn(oracle: Oracle, begun: Heard, most: Mapping[str, int], current: int, *
     return {s for s in found if oracle.popularity[s] and s not in begun.songs}
 
 
-@pytest.mark.parametrize("channel", [name for name in DRAWN if name != "network"])
+@pytest.mark.parametrize("channel", list(DRAWN))
 def test_the_first_songs_of_each_channel_are_weighed(channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     most = dict.fromkeys(DRAWN, 0) | {channel: 2}
     monkeypatch.setattr(next_channels, "DRAWN", most)
@@ -395,23 +393,6 @@ def test_songs_are_ascending_and_each_is_there_once() -> None:
         songs = told.candidates(row).songs
         assert songs.dtype == np.int64
         assert (np.diff(songs) > 0).all()
-
-
-def test_what_a_network_says_is_told_and_draws_songs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(next_channels, "DRAWN", dict.fromkeys(DRAWN, 0) | {"network": 2})
-    monkeypatch.setattr(played, "CURRENT_SONGS", {7: 1})
-    said = np.full((2, len(LETTERS)), -np.inf, dtype=np.float32)
-    said[0, [0, 5, 7]] = [-3, -1, -2]
-    said[1, [2, 3, 4]] = [-1, -50, -60]
-    begun = [Heard(UNKNOWN, UNKNOWN, 1150, "-"), Heard(UNKNOWN, UNKNOWN, 1150, "-")]
-    told = Told(played_of(WORLD), sets_of(begun), said)
-    first, second = (asked(told, row) for row in range(2))
-    # Current are c, d and a, of which one is drawn; h is played by nobody.
-    assert set(first) - set("acd") == {"f"}
-    assert first["f"]["network"] == -1
-    assert {"c", "d"} <= set(second)
-    assert second["c"]["network"] == -1
-    assert second["d"]["network"] == NOWHERE
 
 
 @settings(max_examples=30, deadline=None)

@@ -20,7 +20,7 @@ from recsys.tracklists.forests import Forest, ForestOptions, grown_forest
 from recsys.tracklists.graph_snapshot import NO_DATE
 from recsys.tracklists.running_order import UNKNOWN, Sets
 from recsys.tracklists.stored_arrays import Floats, Integers
-from tests.graph_worlds import LETTERS, places
+from tests.graph_worlds import LETTERS
 from tests.next_worlds import ARTISTS, COUNTS, WORLD, Heard, played_of, sets_of
 
 LITTLE = NextOptions(trees=20, leaf_size=5, spans=4, span_lists=8, scattered=12, positions=100, others=20)
@@ -162,21 +162,6 @@ def test_how_many_are_answered_at_once_and_in_which_order_changes_nothing(monkey
         same(recommender.next(begun, k), NextSongs(whole.songs[:, :k], whole.scores[:, :k]))
 
 
-def test_what_a_network_says_of_the_last_songs_is_weighed() -> None:
-    read: list[Sets] = []
-
-    def network(begun: Sets) -> Floats:
-        read.append(begun)
-        return np.tile(-np.arange(len(LETTERS), dtype=np.float32)[::-1] - 1, (len(begun), 1))
-
-    values = [-8.0, -7, -6, -5, -4, -3, -2, -1]
-    recommender = NextRecommender(NextSong(NextOptions(), forest_of("network", values)), played_of(WORLD), network)
-    songs = recommender.next(sets_of([Heard(0, 0, 1040, "g" + "a" * 16)]), 5).songs[0]
-    # h, the likeliest, is played by nobody and fills up.
-    assert "".join(LETTERS[song] for song in songs[:5]) == "fedcb"
-    assert read[0].songs.tolist() == places("a" * CONTEXT)
-
-
 def told(found: Any) -> list[tuple[list[int], list[int]]]:
     return [(known.tolist(), later.tolist()) for known, later in found]
 
@@ -272,7 +257,6 @@ def ring(lists: int = 120, seed: int = 0) -> tuple[Sets, Integers, Counts]:
         artists=songs.ravel() // 3,
         djs=random.integers(3, size=lists),
         programmes=nobody,
-        stations=np.zeros(lists, dtype=np.int64),
         days=np.arange(lists) * 7 // 10,
     )
     return sets, np.arange(RING) // 3, Counts(songs=RING, artists=RING // 3, djs=3, programmes=1)

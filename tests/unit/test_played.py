@@ -88,12 +88,16 @@ def test_a_day_is_taken_for_the_nearest_known_one_and_none_for_the_last() -> Non
 def test_what_is_current_fades_before_and_after_a_week() -> None:
     known = played_of([Heard(0, 0, 0, "ab"), Heard(0, 0, 14, "b"), Heard(0, 0, 21, "c")])
     # The second week begins with day 14.
-    assert by_song(known.current(2, 7).tolist()) == pytest.approx({"a": 1 / 4, "b": 1 / 4 + 1, "c": 1 / 2})
+    assert by_song(known.current(2, np.arange(len(LETTERS)))[:, 0].tolist()) == pytest.approx(
+        {"a": 1 / 4, "b": 1 / 4 + 1, "c": 1 / 2}
+    )
+    month = {"a": 2 ** (-14 / 30), "b": 2 ** (-14 / 30) + 1, "c": 2 ** (-7 / 30)}
+    assert by_song(known.current(2, np.arange(len(LETTERS)))[:, 1].tolist()) == pytest.approx(month)
 
 
 def test_current_songs_are_the_first_by_two_half_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = [Heard(0, 0, 14, "b"), *(Heard(0, 0, day, "a") for day in (0, 0, 1, 28, 28)), Heard(0, 0, 70, "c")]
-    monkeypatch.setattr(played, "CURRENT_SONGS", {1: 1, 30: 1})
+    world = [*[Heard(0, 0, 14, "b")] * 2, *(Heard(0, 0, day, "a") for day in (0, 0, 1, 28, 28)), Heard(0, 0, 70, "c")]
+    monkeypatch.setattr(played, "CURRENT_SONGS", {7: 1, 180: 1})
     known = played_of(world)
     assert [LETTERS[song] for song in known.current_songs(2)] == ["a", "b"]
     assert [LETTERS[song] for song in known.current_songs(10)] == ["a", "c"]
