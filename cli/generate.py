@@ -79,6 +79,8 @@ def generate(
         require_room_for_several(form, out)
     temperatures = _numbers(temperature, 3, "--temperature")
     thresholds = _numbers(threshold, 4, "--threshold")
+    if max(thresholds) > 1:
+        raise typer.BadParameter("probabilities are 1 at most", param_hint="--threshold")
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
     from recsys.sequences.generate import Wanted

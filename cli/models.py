@@ -84,10 +84,7 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
         *((noun, output.number(count)) for noun, count in counts),
     ]
     output.print_table(output.table(("imported", "left"), ("", "left")), rows)
-    if summary.before:
-        output.note(
-            f"answers are as of {summary.before} from now on: `recsys model use NAME` goes back to another model"
-        )
+    _note_as_of(summary.before)
     output.note('next: recsys recommend --dj NAME, or recsys recommend --like "Artist - Title"')
 
 
@@ -108,6 +105,7 @@ def _import_next(folder: Path, name: str | None, *, as_json: bool) -> None:
         ("songs", output.number(summary.songs)),
     ]
     output.print_table(output.table(("imported", "left"), ("", "left")), rows)
+    _note_as_of(summary.before)
     output.note("next: recsys tracklists next --prefixes FILE.jsonl")
 
 
@@ -129,7 +127,13 @@ def _import_sequence(folder: Path, name: str | None, *, as_json: bool) -> None:
         *([("clusters", ", ".join(map(output.number, reversed(summary.clusters))))] if summary.clusters else []),
     ]
     output.print_table(output.table(("imported", "left"), ("", "left")), rows)
+    _note_as_of(summary.before)
     output.note('next: recsys generate --seed "Artist - Title", or recsys tracklists clusters')
+
+
+def _note_as_of(before: str | None) -> None:
+    if before:
+        output.note(f"answers are as of {before} from now on: `recsys model use NAME` goes back to another model")
 
 
 def _note_if_already_there(summary: "RecommenderSummary | NextSummary | SequenceSummary") -> None:

@@ -86,7 +86,8 @@ def _begun(prefixes: Path, rejected: list[str]) -> "Iterator[Tracklist]":
     from recsys.sources import Tracklist, read_tracklists
 
     for batch in read_tracklists(prefixes):
-        rejected += [f"{one.place}: {one.reason}" for one in batch.rejected if not one.of_entry]
+        where = f"{Path(batch.rejected[0].file).name}, " if batch.rejected and prefixes.is_dir() else ""
+        rejected += [f"{where}{one.place}: {one.reason}" for one in batch.rejected if not one.of_entry]
         for record in batch.records:
             if isinstance(record, Tracklist):
                 yield record

@@ -142,8 +142,14 @@ def steps(name: str) -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar for long work that tells its steps; yields what the work calls."""
     with progress() as bar:
         task = bar.add_task(name, total=None)
+        last = name
 
         def show(step: str, done: int, of: int) -> None:
+            nonlocal last
+            if step != last:
+                # What the step before was out of is forgotten, and its pace.
+                bar.reset(task, total=None)
+                last = step
             bar.update(task, description=step, completed=done, total=of or None)
 
         yield show

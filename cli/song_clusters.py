@@ -90,6 +90,10 @@ def _print_tree(found: "list[SongCluster]", n: int) -> None:
 
     grow(tree, largest, n)
     output.print_whole(tree)
+    output.note(
+        "a song counts on each level in its likeliest cluster, which need not lie in that of the level above; clusters"
+        " that are nobody's likeliest are not shown"
+    )
     output.note("clusters of a level: --level 2 the largest, 1, or 0 the smallest; a map of the songs: --html FILE")
 
 

@@ -59,7 +59,10 @@ def train(
     if as_json:
         output.print_json([{"model": model.value, "metrics": metrics}])
         return
-    rows = [(name.replace("_", " "), f"{value:.4f}") for name, value in metrics.items()]
+    rows = [
+        (name.replace("_", " "), output.number(int(value)) if value >= 1 and value == int(value) else f"{value:.4f}")
+        for name, value in metrics.items()
+    ]
     output.print_table(output.table((model.value, "left"), ("", "right")), rows)
     output.note(f"written: {out}; next: recsys model import {out}")
 

@@ -105,7 +105,7 @@ def train_next_song(
     progress("weighing", 0, 0)
     rows = _Rows(*(np.concatenate(parts) for parts in zip(*gathered, strict=True)))
     forest, loss = grown_forest(*rows, options)
-    return NextSong(options, forest, {"loss": loss, "songs": float(rows.is_played.sum())})
+    return NextSong(options, forest, {"loss": loss, "songs_foretold": float(rows.is_played.sum())})
 
 
 def _gather(played: Played, later: Sets, options: NextOptions, random: np.random.Generator) -> Iterator[_Rows]:

@@ -303,6 +303,8 @@ def write_sequence_model(
     manifest = {"layout": LAYOUT.number} | asdict(facts)
     with replaced_folder(folder, MANIFEST_FILE) as draft:
         save_file(arrays, draft / ARRAYS_FILE)
+        # safetensors lets nobody else read what it writes.
+        (draft / ARRAYS_FILE).chmod(0o644)
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
     return facts
 

@@ -77,7 +77,7 @@ def test_each_step_names_the_next_and_what_it_made(world: Trained) -> None:
     )
     assert world.trained["model"] == "next"
     assert world.trained["metrics"] == world.imported["metrics"]
-    assert set(world.trained["metrics"]) == {"loss", "songs"}
+    assert set(world.trained["metrics"]) == {"loss", "songs_foretold"}
     assert (world.imported["name"], world.imported["songs"], world.imported["tracklists"]) == ("mine", RING, 120)
     [model] = json_lines(world.recsys("model", "list", "--json"))
     assert (model["kind"], model["name"], model["is_current"]) == ("next-song", "mine", True)
@@ -90,7 +90,7 @@ def test_tables_say_what_was_trained_and_imported(world: Trained, tmp_path: Path
     done = world.recsys(
         "tracklists", "train", "--model", "next", "--snapshot", folder / "graph", "--output", tmp_path / "second"
     )
-    assert [row[0] for row in cells(done)] == ["loss", "songs"]
+    assert [row[0] for row in cells(done)] == ["loss", "songs foretold"]
     assert done.stderr == f"written: {tmp_path / 'second'}; next: recsys model import {tmp_path / 'second'}\n"
     # The same one again is one model.
     done = world.recsys("model", "import", tmp_path / "second", "--name", "mine")

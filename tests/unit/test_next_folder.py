@@ -75,7 +75,7 @@ def test_the_manifest_says_what_was_trained_on_what(written: tuple[Path, NextFac
     assert told["options"] == asdict(LITTLE) | {"without": []}
     assert (told["layout"], told["code_version"]) == (1, __version__)
     assert (told["snapshot_hash"], told["names_hash"], told["before"]) == ("c", "m", "2021-01-01")
-    assert set(told["metrics"]) == {"loss", "songs"}
+    assert set(told["metrics"]) == {"loss", "songs_foretold"}
     assert sorted(path.name for path in folder.parent.iterdir()) == ["mine"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
 

@@ -283,7 +283,7 @@ def test_it_learns_that_one_song_always_follows_another() -> None:
     assert (popular == right).mean() < 0.4
     assert answers.scores[:, 0].min() > 0.5
     assert answers.scores[:, 1].max() < 0.3
-    assert set(grown.metrics) == {"loss", "songs"}
+    assert set(grown.metrics) == {"loss", "songs_foretold"}
     assert 0 < grown.metrics["loss"] < 0.2
     assert grown.options == options
 
