@@ -68,7 +68,7 @@ def by_names(trained: TrainedNext, begun: Sets, connection: object) -> list[Trac
     """Beginnings as a file names them; songs that are not in the vocabulary are such as nobody knows."""
     order = trained.order
     names = {}
-    for number, title, version, artists in connection.execute(  # type: ignore[attr-defined]
+    for number, _, title, version, _, _, _, artists in connection.execute(  # type: ignore[attr-defined]
         next_answers.NAMES, (order.songs.tolist(),)
     ):
         names[number] = (f"{title} ({version})" if version else title, tuple(artists))
