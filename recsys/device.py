@@ -33,3 +33,16 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def tensor_cores() -> Iterator[None]:
+    """Products in TF32 while the block runs, whose error of 3e-4 is far below that of draws and dropout."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

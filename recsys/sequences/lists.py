@@ -12,9 +12,9 @@ from psycopg.rows import dict_row
 
 from recsys.catalog import ListedTrack, NamedDj, NamedSong
 from recsys.device import one_thread
-from recsys.errors import NotReadyError, SettingsError, SourceError, UnknownNameError
+from recsys.errors import SettingsError, UnknownNameError
 from recsys.titles import Filters, recommend
-from recsys.tracklists.recommend import PLAYED, tracklist_model
+from recsys.tracklists.recommend import PLAYED, read_model, tracklist_model
 
 if TYPE_CHECKING:
     from recsys.sequences.candidates import Liking
@@ -108,13 +108,7 @@ def loaded_model(connection: psycopg.Connection, name: str | None = None) -> "tu
         NotReadyError: there is none at all, or its folder is gone or damaged.
     """
     model_id = tracklist_model(connection, name, "tracklist-model")
-    row = connection.execute("SELECT folder, fingerprint FROM model WHERE id = %s", (model_id,)).fetchone()
-    assert row is not None
-    try:
-        return model_id, _loaded(Path(row[0]), row[1])
-    except SourceError:
-        message = f"the model's folder {row[0]} is gone or damaged: run `recsys model import` again"
-        raise NotReadyError(message) from None
+    return model_id, read_model(connection, model_id, _loaded)
 
 
 @lru_cache(maxsize=2)

@@ -12,10 +12,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from recsys.catalog import ListedTrack
-from recsys.errors import NotReadyError, SourceError
 from recsys.names import SongName, is_unidentified, name_key, song_name
 from recsys.sources import Entry, Tracklist
-from recsys.tracklists.recommend import tracklist_model
+from recsys.tracklists.recommend import read_model, tracklist_model
 
 if TYPE_CHECKING:
     from recsys.sequences.next_folder import TrainedNext
@@ -100,14 +99,7 @@ def loaded_next_recommender(connection: psycopg.Connection, model_id: int) -> "T
     Raises:
         NotReadyError: its folder is gone or damaged.
     """
-    row = connection.execute("SELECT folder, fingerprint FROM model WHERE id = %s", (model_id,)).fetchone()
-    if row is None:
-        raise NotReadyError(f"there is no model {model_id}: see `recsys model list`")
-    try:
-        return _loaded(Path(row[0]), row[1])
-    except SourceError:
-        message = f"the model's folder {row[0]} is gone or damaged: run `recsys model import` again"
-        raise NotReadyError(message) from None
+    return read_model(connection, model_id, _loaded)
 
 
 @lru_cache(maxsize=2)

@@ -4,8 +4,6 @@ Of several processes (torchrun) each takes its part of every batch; gradients ar
 the whole batch. The clusters are the same in all.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-from recsys.device import chosen_device
+from recsys.device import chosen_device, tensor_cores
 from recsys.errors import NotReadyError, SettingsError
 from recsys.progress import Progress, silent
-from recsys.sequences.checkpoint import Checkpoint, History, State
 from recsys.sequences.foreteller import Foreteller
 from recsys.sequences.hierarchy import hierarchy_data
 from recsys.sequences.sequence_data import Part, SequenceData
 from recsys.sequences.sequence_module import Batch, HierarchyModule, SequenceModule, SoftmaxModule, part_names
 from recsys.sequences.sequence_options import SequenceOptions
 from recsys.sequences.validation import Validation
+from recsys.tracklists.checkpoint import Checkpoint, History, State
 from recsys.tracklists.mgccf_plan import epoch_seed
 
 BEST = "validation.mrr_20"
@@ -218,7 +216,7 @@ class _CapturedStep:
         before = trainer.state()
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
-        with _tensor_cores():
+        with tensor_cores():
             with torch.cuda.stream(stream):
                 for _ in range(3):
                     trainer.step(self._rows, self._total)
@@ -232,17 +230,6 @@ class _CapturedStep:
         self._rows.copy_(rows)
         self._total.copy_(total)
         self._graph.replay()
-
-
-@contextmanager
-def _tensor_cores() -> Iterator[None]:
-    """Products of float32 numbers in TF32 while the block runs; its error of 3e-4 is far below that of dropout."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _on_device(part: Part, device: torch.device) -> Batch:

@@ -1,14 +1,15 @@
 """Traktor's collection or playlists in NML: its playlists."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from recsys.sources.batches import Parsed
+from recsys.sources.dj_library import Library, Song, parse_library
 from recsys.sources.inputs import Bytes, Input
-from recsys.sources.library import Library, Song
 from recsys.sources.list_files import list_batches, list_inputs, name_of_file, song
-from recsys.sources.records import Batch, Rejected
+from recsys.sources.records import Batch
 from recsys.sources.texts import UnusableError, whole_number
 from recsys.sources.xml_events import XmlError, xml_events
 
@@ -25,18 +26,7 @@ def read_traktor(path: Path) -> Iterator[Batch]:
 
     Raises SourceError if the path holds no NML file.
     """
-    yield from list_batches(traktor_inputs(path), _parsed)
-
-
-def _parsed(stream: Bytes) -> Iterator[Parsed]:
-    file = stream.source.file
-    library = Library(file)
-    try:
-        yield from _walked(stream, library)
-        yield from library.rest()
-    except XmlError as error:
-        yield from library.rest_of_damaged()
-        yield [], [Rejected(file, error.place, error.reason)]
+    yield from list_batches(traktor_inputs(path), partial(parse_library, walk=_walked))
 
 
 def _walked(stream: Bytes, library: Library) -> Iterator[Parsed]:

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -13,24 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recsys.device import chosen_device
-from recsys.errors import NotReadyError, SettingsError
-from recsys.folders import replaced_folder
+from recsys.device import chosen_device, tensor_cores
+from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
+from recsys.tracklists.checkpoint import Checkpoint, History
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.mgccf import Graphs, Mgccf, MgccfOptions, embedded, graphs_of
 from recsys.tracklists.mgccf_plan import Planner, epoch_seed
 from recsys.tracklists.stored_arrays import hash_of, matrix_arrays
 
-CHECKPOINT_FILE = "training.json"
-STATE_FILE = "training.safetensors"
-
-SECONDS_A_CHECKPOINT = 30.0
-"""What a training that is killed loses at most; one that is interrupted loses the epoch it is in."""
-
 DEFAULT = MgccfOptions()
-
-History = list[dict[str, float]]
 
 
 def train_mgccf(
@@ -59,7 +48,11 @@ def train_mgccf(
     device = torch.device(chosen_device(options.device))
     graphs = graphs_of(snapshot, options.without)
     trainer = Trainer(graphs, options, device)
-    checkpoint = None if checkpoint_folder is None else _Checkpoint(checkpoint_folder, _identity(graphs, options))
+    checkpoint = (
+        None
+        if checkpoint_folder is None
+        else Checkpoint(checkpoint_folder, _identity(graphs, options), "another graph")
+    )
     history: History = []
     if checkpoint is not None and (state := checkpoint.load()) is not None:
         history, tensors = state
@@ -176,7 +169,7 @@ class _CapturedStep:
         before = trainer.state()
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
-        with _tensor_cores():
+        with tensor_cores():
             with torch.cuda.stream(stream):
                 for _ in range(3):
                     trainer.step(self._drawn)
@@ -189,63 +182,6 @@ class _CapturedStep:
     def replay(self, drawn: Tensor) -> None:
         self._drawn.copy_(drawn)
         self._graph.replay()
-
-
-@contextmanager
-def _tensor_cores() -> Iterator[None]:
-    """Products in TF32, whose error of 3e-4 is far below that of the draws, while the block runs."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-class _Checkpoint:
-    """A folder with the state after an epoch, the losses so far, and what it was trained on."""
-
-    def __init__(self, folder: Path, identity: str) -> None:
-        self._folder, self._identity = folder, identity
-        self._kept: tuple[History, dict[str, Tensor]] | None = None
-        self._written = time.monotonic()
-
-    def load(self) -> tuple[History, dict[str, Tensor]] | None:
-        """What is in the folder, if anything is."""
-        from safetensors.torch import load_file
-
-        if not (self._folder / CHECKPOINT_FILE).is_file():
-            return None
-        again = f"empty {self._folder}, or name another folder"
-        try:
-            told = json.loads((self._folder / CHECKPOINT_FILE).read_bytes())
-            identity, history = told["identity"], told["history"]
-            state = load_file(self._folder / STATE_FILE) if identity == self._identity else {}
-        except Exception as error:
-            # safetensors has an error of its own.
-            raise SettingsError(f"the state of training in {self._folder} cannot be read: {again}") from error
-        if identity != self._identity:
-            raise SettingsError(f"{self._folder} is of a training on another graph or with other options: {again}")
-        return history, state
-
-    def keep(self, history: History, state: dict[str, Tensor]) -> None:
-        """Take the state of an epoch, and write it from time to time."""
-        self._kept = history, state
-        if time.monotonic() - self._written > SECONDS_A_CHECKPOINT:
-            self.write()
-
-    def write(self) -> None:
-        """Write what was kept last, if it is not there yet."""
-        from safetensors.torch import save_file
-
-        if self._kept is None:
-            return
-        history, state = self._kept
-        told = {"identity": self._identity, "epochs": len(history), "history": history}
-        with replaced_folder(self._folder, CHECKPOINT_FILE) as draft:
-            save_file({name: tensor.cpu() for name, tensor in state.items()}, draft / STATE_FILE)
-            (draft / CHECKPOINT_FILE).write_text(json.dumps(told, indent=1), encoding="utf-8")
-        self._kept, self._written = None, time.monotonic()
 
 
 def _identity(graphs: Graphs, options: MgccfOptions) -> str:

@@ -1,11 +1,11 @@
 """Answers of tracklist recommenders: for a DJ, for likes, and what is alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import psycopg
 from psycopg.rows import class_row
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from recsys.tracklists.past import Newcomers
     from recsys.tracklists.recommender import Trained
     from recsys.tracklists.stored_arrays import Floats, Integers
+
+Read = TypeVar("Read")
 
 TracklistKind = Literal["tracklist-recommender", "tracklist-model", "next-song"]
 
@@ -216,11 +218,20 @@ def loaded_recommender(connection: psycopg.Connection, model_id: int) -> "Traine
     Raises:
         NotReadyError: its folder is gone or damaged.
     """
+    return read_model(connection, model_id, _loaded)
+
+
+def read_model(connection: psycopg.Connection, model_id: int, read: Callable[[Path, str], Read]) -> Read:
+    """What `read` makes of a model's folder and fingerprint.
+
+    Raises:
+        NotReadyError: there is no such model, or its folder is gone or damaged.
+    """
     row = connection.execute("SELECT folder, fingerprint FROM model WHERE id = %s", (model_id,)).fetchone()
     if row is None:
         raise NotReadyError(f"there is no tracklist model {model_id}: see `recsys model list`")
     try:
-        return _loaded(Path(row[0]), row[1])
+        return read(Path(row[0]), row[1])
     except SourceError:
         message = f"the model's folder {row[0]} is gone or damaged: run `recsys model import` again"
         raise NotReadyError(message) from None

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
@@ -24,6 +24,34 @@ FORMER = "SELECT folder FROM model WHERE kind = %s AND (name = %s OR fingerprint
 IS_FILLED = "SELECT FROM model WHERE id = %s AND profiled_at IS NOT NULL"
 
 
+class Facts(Protocol):
+    """What the manifest of every trained model says."""
+
+    @property
+    def names_hash(self) -> str:
+        """Of the songs and DJs of the database that it was trained on."""
+
+    @property
+    def content_hash(self) -> str:
+        """Of the folder's arrays."""
+
+    @property
+    def code_version(self) -> str:
+        """Of the code that trained it."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How it was trained."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What training measured."""
+
+    @property
+    def snapshot_hash(self) -> str:
+        """Of what it was trained on."""
+
+
 @dataclass(frozen=True)
 class TrainedFolder:
     """What a folder of a trained model is, and what it was trained on."""
@@ -37,12 +65,7 @@ class TrainedFolder:
     songs: Integers
     """Ids in the database; so `djs`."""
     djs: Integers
-    names_hash: str
-    content_hash: str
-    code_version: str
-    options: dict[str, Any]
-    metrics: dict[str, float]
-    snapshot_hash: str
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -86,12 +109,12 @@ def take_up(
     """
     with translated_errors(), connect(settings) as connection, writer_lock(connection, settings.db_schema):
         require_migrated(connection)
-        if names_hash(connection, trained.songs, trained.djs) != trained.names_hash:
+        if names_hash(connection, trained.songs, trained.djs) != trained.facts.names_hash:
             raise SourceError(
                 f"{trained.folder} was trained on another database: its songs and DJs are not those of this one;"
                 " prepare and train again"
             )
-        former = connection.execute(FORMER, (trained.kind, home.name, trained.content_hash)).fetchall()
+        former = connection.execute(FORMER, (trained.kind, home.name, trained.facts.content_hash)).fetchall()
         connection.commit()
         if not _is_copy(home, trained):
             home.parent.mkdir(parents=True, exist_ok=True)
@@ -102,13 +125,13 @@ def take_up(
             trained.kind,
             home.name,
             trained.dimension,
-            trained.content_hash,
+            trained.facts.content_hash,
             home,
             base=trained.model,
-            revision=trained.code_version,
-            config=trained.options,
-            metrics=trained.metrics,
-            snapshot_hash=trained.snapshot_hash,
+            revision=trained.facts.code_version,
+            config=trained.facts.options,
+            metrics=trained.facts.metrics,
+            snapshot_hash=trained.facts.snapshot_hash,
         )
         model_id = register_model(settings, facts)
         already_there = connection.execute(IS_FILLED, (model_id,)).fetchone() is not None

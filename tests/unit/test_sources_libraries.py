@@ -7,7 +7,7 @@ import pytest
 from recsys.catalog import ListedTrack
 from recsys.export import rekordbox_library
 from recsys.sources import FORMATS, Batch, Entry, Playlist
-from recsys.sources.library import DEEPEST, TOO_DEEP
+from recsys.sources.dj_library import DEEPEST, TOO_DEEP
 from recsys.sources.xml_events import HOSTILE
 
 REKORDBOX = """<?xml version="1.0" encoding="UTF-8"?>

@@ -1,13 +1,15 @@
 """What the libraries of rekordbox and Traktor have in common: a collection of songs, and playlists in folders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from recsys.sources.batches import Parsed
+from recsys.sources.inputs import Bytes
 from recsys.sources.list_files import Ids
 from recsys.sources.records import Entry, Playlist, Rejected
 from recsys.sources.texts import excerpt, safe
+from recsys.sources.xml_events import XmlError
 
 DEEPEST = 50
 TOO_DEEP = f"folders lie more than {DEEPEST} deep, as if one held itself"
@@ -112,3 +114,15 @@ class Library:
                 rejected.append(Rejected(self.file, own, song.reason, excerpt(key), of_entry=True))
         playlist = Playlist(waiting.external_id, waiting.name, entries, self.file, place)
         return [playlist], rejected
+
+
+def parse_library(stream: Bytes, walk: Callable[[Bytes, Library], Iterator[Parsed]]) -> Iterator[Parsed]:
+    """Yield the playlists of a file that `walk` goes through; at a damaged place, those that can be told before it."""
+    file = stream.source.file
+    library = Library(file)
+    try:
+        yield from walk(stream, library)
+        yield from library.rest()
+    except XmlError as error:
+        yield from library.rest_of_damaged()
+        yield [], [Rejected(file, error.place, error.reason)]

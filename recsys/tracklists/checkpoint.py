@@ -27,9 +27,9 @@ class Checkpoint:
         SourceError: it holds something else, or cannot be written.
     """
 
-    def __init__(self, folder: Path, identity: str) -> None:
-        """Keep the state of a training in a folder, new or of the same identity."""
-        self._folder, self._identity = folder, identity
+    def __init__(self, folder: Path, identity: str, other: str = "other data") -> None:
+        """Keep the state of a training in a folder, new or of the same identity; `other` is what else it may be of."""
+        self._folder, self._identity, self._other = folder, identity, other
         self._kept: tuple[History, State] | None = None
         self._written = time.monotonic()
 
@@ -48,7 +48,7 @@ class Checkpoint:
             # safetensors has an error of its own.
             raise SettingsError(f"the state of training in {self._folder} cannot be read: {again}") from error
         if identity != self._identity:
-            raise SettingsError(f"{self._folder} is of a training on other data or with other options: {again}")
+            raise SettingsError(f"{self._folder} is of a training on {self._other} or with other options: {again}")
         return history, state
 
     def keep(self, history: History, state: State) -> None:
