@@ -21,7 +21,6 @@ from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, Ids, wri
 from recsys.tracklists.later import NOTHING, HoldOut, Later, draw_djs, draw_pairs, write_later
 from recsys.tracklists.reading import (
     QUERIES,
-    TITLES,
     Lists,
     Rows,
     Tracklists,
@@ -30,7 +29,7 @@ from recsys.tracklists.reading import (
     read_song_plays,
     read_tracklists,
 )
-from recsys.tracklists.running_order import UNKNOWN, RunningOrder, programme_of, write_running_order
+from recsys.tracklists.running_order import UNKNOWN, RunningOrder, write_running_order
 from recsys.tracklists.sparse_rows import log_scaled, ones
 from recsys.tracklists.stored_arrays import Matrix, rows_of
 
@@ -226,25 +225,26 @@ def _later(after: Tracklists, cold: _ColdDjs, pairs: _Pairs, snapshot: GraphSnap
 
 def _order(told: Tracklists, after: Tracklists, djs: Ids, progress: Progress) -> RunningOrder:
     progress("reading the order", 0, 0)
-    everything = told.song_ids()
-    lists = told.held(everything, progress, "reading songs in order")
-    songs = everything[np.diff(lists.tocsc().indptr) >= LEAST_PLAYS]
-    everywhere = np.union1d(everything, after.song_ids())
+    everything, later_songs = told.song_ids(), after.song_ids()
+    past = told.in_order(everything, progress, "reading songs in order")
+    later = after.in_order(later_songs, progress, "reading later songs in order")
+    songs = everything[past.lists_of(everything) >= LEAST_PLAYS]
+    everywhere = np.union1d(everything, later_songs)
     artists = main_artists(told.connection, everywhere)
-    titles = told.connection.execute(TITLES, {"tracklists": told.ids.tolist()}).fetchall()
     rows = Rows(
         songs=songs,
         artists=np.unique(artists[artists != UNKNOWN]),
         djs=djs,
-        programmes=sorted({programme_of(title) for (title,) in titles} - {""}),
+        programmes=sorted(set(past.programmes) - {""}),
+        credited=(everywhere, artists),
     )
     return RunningOrder(
         songs=songs,
-        song_artists=rows_of(main_artists(told.connection, songs), rows.artists),
+        song_artists=rows.artists_of(songs),
         artists=rows.artists,
         programmes=tuple(rows.programmes),
-        past=told.order(rows, progress, "reading songs in order"),
-        later=after.order(rows, progress, "reading later songs in order"),
+        past=past.sets(rows),
+        later=later.sets(rows),
         names_hash=names_hash(told.connection, songs, djs),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -117,30 +117,19 @@ class Tracklists:
             pass
         return lists.matrix
 
-    def order(self, rows: "Rows", progress: Progress, step: str) -> Sets:
-        """Their songs in order, artists, first DJs and programmes by rows; a song that has none is there."""
-        everything = self.song_ids()
-        parts = list(self.plays(everything, progress, step))
-        lists, songs = (
+    def in_order(self, songs: Integers, progress: Progress, step: str) -> "InOrder":
+        """Their plays of songs (ids, ascending) in order, their first DJs and programmes."""
+        parts = list(self.plays(songs, progress, step))
+        lists, played = (
             np.concatenate([np.zeros(0, dtype=np.int64), *(getattr(part, name) for part in parts)])
             for name in ("tracklists", "songs")
         )
         asked = {"tracklists": self.ids.tolist()}
         place, dj = read_integers(self.connection, FIRST_DJS, asked, columns=2)
         djs = np.full(len(self.ids), UNKNOWN)
-        djs[place - 1] = rows_of(dj, rows.djs)
-        titles = self.connection.execute(TITLES, asked).fetchall()
-        programme_of_key = {key: row for row, key in enumerate(rows.programmes)}
-        programmes = [programme_of_key.get(programme_of(title), UNKNOWN) for (title,) in titles]
-        artists = main_artists(self.connection, everything)
-        return Sets(
-            starts=np.searchsorted(lists, np.arange(len(self.ids) + 1)),
-            songs=rows_of(everything, rows.songs)[songs],
-            artists=rows_of(artists, rows.artists)[songs],
-            djs=djs,
-            programmes=np.array(programmes, dtype=np.int64),
-            days=self.days,
-        )
+        djs[place - 1] = dj
+        programmes = [programme_of(title) for (title,) in self.connection.execute(TITLES, asked)]
+        return InOrder(lists, songs[played], djs, programmes, self.days)
 
     def dj_lists(self, djs: Integers | None = None) -> tuple[Integers, Matrix]:
         """DJs by their ids, ascending, all or those that are asked for; 1 where a tracklist is theirs."""
@@ -160,6 +149,44 @@ class Rows:
     artists: Integers
     djs: Integers
     programmes: Sequence[str]
+    credited: tuple[Integers, Integers]
+    """Every song that is played, and its main artist or `UNKNOWN`."""
+
+    def artists_of(self, songs: Integers) -> Integers:
+        """Rows of the main artists of songs, by their ids."""
+        everything, artists = self.credited
+        return rows_of(artists, self.artists)[np.searchsorted(everything, songs)]
+
+
+class InOrder(NamedTuple):
+    """Tracklists as they were played, by ids."""
+
+    lists: Integers
+    """The tracklist of each play, by place."""
+    songs: Integers
+    djs: Integers
+    """First DJs of the tracklists, `UNKNOWN` where there is none."""
+    programmes: list[str]
+    days: Integers
+
+    def lists_of(self, songs: Integers) -> Integers:
+        """In how many tracklists each of some songs (ids, ascending) is played."""
+        places = (self.lists, np.searchsorted(songs, self.songs))
+        held = sparse.csc_matrix((np.ones(len(self.songs)), places), shape=(len(self.days), len(songs)))
+        counts: Integers = np.diff(held.indptr)
+        return counts
+
+    def sets(self, rows: Rows) -> Sets:
+        """The same by rows; a song that has none is there."""
+        row_of = {key: row for row, key in enumerate(rows.programmes)}
+        return Sets(
+            starts=np.searchsorted(self.lists, np.arange(len(self.days) + 1)),
+            songs=rows_of(self.songs, rows.songs),
+            artists=rows.artists_of(self.songs),
+            djs=rows_of(self.djs, rows.djs),
+            programmes=np.array([row_of.get(key, UNKNOWN) for key in self.programmes], dtype=np.int64),
+            days=self.days,
+        )
 
 
 class Lists:
