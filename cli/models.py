@@ -73,19 +73,14 @@ def _import_recommender(folder: Path, name: str | None, *, as_json: bool) -> Non
 
     with output.steps("model") as show:
         summary = import_recommender(load_settings(), folder, name=name, progress=show)
-    _note_if_already_there(summary)
-    if as_json:
-        output.print_json([summary])
-        return
     counts = (("songs", summary.songs), ("artists", summary.artists), ("DJs", summary.djs))
     rows = [
         ("model", f"{summary.name} (model {summary.model_id}), {summary.model}"),
         ("tracklists", f"before {summary.before}" if summary.before else "all"),
         *((noun, output.number(count)) for noun, count in counts),
     ]
-    output.print_table(output.table(("imported", "left"), ("", "left")), rows)
-    _note_as_of(summary.before)
-    output.note('next: recsys recommend --dj NAME, or recsys recommend --like "Artist - Title"')
+    next_step = 'recsys recommend --dj NAME, or recsys recommend --like "Artist - Title"'
+    _print_imported(summary, rows, next_step, as_json=as_json)
 
 
 def _import_next(folder: Path, name: str | None, *, as_json: bool) -> None:
@@ -94,19 +89,13 @@ def _import_next(folder: Path, name: str | None, *, as_json: bool) -> None:
 
     with output.steps("model") as show:
         summary = import_next_recommender(load_settings(), folder, name=name, progress=show)
-    _note_if_already_there(summary)
-    if as_json:
-        output.print_json([summary])
-        return
     rows = [
         ("model", f"{summary.name} (model {summary.model_id}), next songs"),
         ("answers from", f"tracklists before {summary.before}" if summary.before else "all tracklists"),
         ("tracklists", output.number(summary.tracklists)),
         ("songs", output.number(summary.songs)),
     ]
-    output.print_table(output.table(("imported", "left"), ("", "left")), rows)
-    _note_as_of(summary.before)
-    output.note("next: recsys tracklists next --prefixes FILE.jsonl")
+    _print_imported(summary, rows, "recsys tracklists next --prefixes FILE.jsonl", as_json=as_json)
 
 
 def _import_sequence(folder: Path, name: str | None, *, as_json: bool) -> None:
@@ -115,10 +104,6 @@ def _import_sequence(folder: Path, name: str | None, *, as_json: bool) -> None:
 
     with output.steps("model") as show:
         summary = import_sequence_model(load_settings(), folder, name=name, progress=show)
-    _note_if_already_there(summary)
-    if as_json:
-        output.print_json([summary])
-        return
     rows = [
         ("model", f"{summary.name} (model {summary.model_id}), {summary.model}"),
         ("tracklists", f"before {summary.before}" if summary.before else "all"),
@@ -126,19 +111,28 @@ def _import_sequence(folder: Path, name: str | None, *, as_json: bool) -> None:
         ("DJs", output.number(summary.djs)),
         *([("clusters", ", ".join(map(output.number, reversed(summary.clusters))))] if summary.clusters else []),
     ]
-    output.print_table(output.table(("imported", "left"), ("", "left")), rows)
-    _note_as_of(summary.before)
-    output.note('next: recsys generate --seed "Artist - Title", or recsys tracklists clusters')
+    next_step = 'recsys generate --seed "Artist - Title", or recsys tracklists clusters'
+    _print_imported(summary, rows, next_step, as_json=as_json)
 
 
-def _note_as_of(before: str | None) -> None:
-    if before:
-        output.note(f"answers are as of {before} from now on: `recsys model use NAME` goes back to another model")
-
-
-def _note_if_already_there(summary: "RecommenderSummary | NextSummary | SequenceSummary") -> None:
+def _print_imported(
+    summary: "RecommenderSummary | NextSummary | SequenceSummary",
+    rows: list[tuple[str, str]],
+    next_step: str,
+    *,
+    as_json: bool,
+) -> None:
     if summary.already_there:
         output.note(f"already there, and the one that answers now: {summary.name} (model {summary.model_id})")
+    if as_json:
+        output.print_json([summary])
+        return
+    output.print_table(output.table(("imported", "left"), ("", "left")), rows)
+    if summary.before:
+        output.note(
+            f"answers are as of {summary.before} from now on: `recsys model use NAME` goes back to another model"
+        )
+    output.note(f"next: {next_step}")
 
 
 @app.command()

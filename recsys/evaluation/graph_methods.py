@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from recsys.device import Device
-from recsys.errors import UnknownNameError
 from recsys.evaluation.graph import GraphResult, Scorer, TruthOptions, check_truth, evaluate_graph
 from recsys.evaluation.graph_baselines import DjNeighbours, OwnRepeats, Popularity, SongNeighbours
 from recsys.evaluation.graph_factors import fit_als, fit_bpr, fit_lightgcn
 from recsys.evaluation.graph_learned import ABLATIONS, PASSES, fit_blend, fit_mgccf
+from recsys.evaluation.method_names import known_names
 from recsys.progress import Progress, silent
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.later import Later
@@ -59,10 +59,7 @@ def chosen_methods(names: Iterable[str] = DEFAULT_METHODS) -> dict[str, Fit]:
     Raises:
         UnknownNameError: there is no such method.
     """
-    wanted = list(dict.fromkeys(names))
-    if unknown := [name for name in wanted if name not in METHODS]:
-        raise UnknownNameError(f"there is no method {unknown[0]}, but {', '.join(METHODS)}")
-    return {name: METHODS[name] for name in wanted}
+    return {name: METHODS[name] for name in known_names(names, METHODS)}
 
 
 @dataclass(frozen=True)

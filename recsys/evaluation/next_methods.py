@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from recsys.errors import NotReadyError, UnknownNameError
+from recsys.errors import NotReadyError
+from recsys.evaluation.method_names import known_names
 from recsys.evaluation.next_baselines import (
     AssociationRules,
     DjPopularity,
@@ -59,10 +60,7 @@ def chosen_methods(names: Iterable[str] = DEFAULT_METHODS) -> dict[str, Fit]:
     Raises:
         UnknownNameError: there is no such method.
     """
-    wanted = list(dict.fromkeys(names))
-    if unknown := [name for name in wanted if name not in METHODS]:
-        raise UnknownNameError(f"there is no method {unknown[0]}, but {', '.join(METHODS)}")
-    return {name: METHODS[name]() for name in wanted}
+    return {name: METHODS[name]() for name in known_names(names, METHODS)}
 
 
 def measure(
