@@ -8,7 +8,7 @@ import typer
 from recsys import __version__
 from recsys.errors import RecsysError
 
-from . import db, doctor, evaluate, generate, ingest, models, output, recommend, similar, titles, tracklists
+from . import db, doctor, evaluate, generate, ingest, models, output, recommend, refresh, similar, titles, tracklists
 
 app = typer.Typer(
     name="recsys",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(db.app, name="db")
 app.command("ingest")(ingest.ingest)
+app.command("refresh")(refresh.refresh)
 app.add_typer(titles.app, name="titles")
 app.add_typer(tracklists.app, name="tracklists")
 app.command("recommend")(recommend.recommend)

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import queue
 import sys
 import threading
@@ -19,7 +20,7 @@ from recsys.catalog.upkeep import drop_indexes_before_large_load, finish_load, m
 from recsys.config import Settings
 from recsys.database import WriteBehind, connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import SourceError
-from recsys.sources import FORMATS, Batch, Format, Rejected
+from recsys.sources import FORMATS, STDIN, Batch, Format, Rejected
 
 
 @dataclass
@@ -125,7 +126,11 @@ def ingest(
         format_ = FORMATS[format_]
     size = sum(map(format_.total_bytes, paths))
     batches = (batch for path in paths for batch in format_.read(path))
-    origin = Origin(source or format_.name, format_.name, [str(path) for path in paths])
+    named = {os.fspath(path.absolute()): path for path in paths if path != STDIN}
+    reading: dict[str, Any] = {"seen": {name: seen(path) for name, path in named.items() if name.isprintable()}}
+    if format_.columns:
+        reading["columns"] = dict(format_.columns)
+    origin = Origin(source or format_.name, format_.name, [str(path) for path in paths], reading)
     return load_batches(settings, origin, lambda *_: (size, batches), dry_run=dry_run, progress=progress)
 
 
@@ -136,6 +141,15 @@ class Origin:
     source: str
     format: str
     paths: list[str]
+    reading: dict[str, Any]
+    """How to read the same again, as `known` does: paths with what was seen of them, and options of the format."""
+
+
+def seen(path: Path) -> list[int]:
+    """What tells whether a file, or a folder, is as it was: the latest change in nanoseconds, and all bytes."""
+    files = [path, *path.rglob("*")] if path.is_dir() else [path]
+    found = [file.stat() for file in files if file.exists()]
+    return [max((one.st_mtime_ns for one in found), default=0), sum(one.st_size for one in found)]
 
 
 Open = Callable[[psycopg.Connection, int], tuple[int, Iterable[Batch]]]
@@ -155,7 +169,7 @@ def load_batches(
         with writer_lock(connection, settings.db_schema):
             source_id = _source_id(connection, origin.source, origin.format)
             size, batches = open_(connection, source_id)
-            run_id = _start_run(connection, source_id, origin.paths)
+            run_id = _start_run(connection, source_id, origin)
             if not dry_run:
                 connection.commit()
                 drop_indexes_before_large_load(connection, size)
@@ -207,11 +221,12 @@ def _is_unfinished(connection: psycopg.Connection, run_id: int) -> bool:
     return bool(row is None or row[0] or missing_indexes(connection))
 
 
-def _start_run(connection: psycopg.Connection, source_id: int, paths: list[str]) -> int:
+def _start_run(connection: psycopg.Connection, source_id: int, origin: Origin) -> int:
+    paths = [path.encode(errors="replace").decode() for path in origin.paths]
     row = connection.execute(
-        "INSERT INTO ingest_run (id, source_id, paths)"
-        " SELECT coalesce(max(id), 0) + 1, %s, %s FROM ingest_run RETURNING id",
-        (source_id, [path.encode(errors="replace").decode() for path in paths]),
+        "INSERT INTO ingest_run (id, source_id, paths, reading)"
+        " SELECT coalesce(max(id), 0) + 1, %s, %s, %s FROM ingest_run RETURNING id",
+        (source_id, paths, json.dumps(origin.reading)),
     ).fetchone()
     assert row is not None
     return int(row[0])

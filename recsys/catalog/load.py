@@ -96,7 +96,7 @@ class Loader:
         self._met_tracklists: Met = {}
         row = connection.execute(HAS_LISTS, {"source": source_id}).fetchone()
         self._had_lists = bool(row and row[0])
-        self._has_changed_playlists = False
+        self._changed: set[str] = set()
 
     def load(self, batch: Batch) -> tuple[Counts, list[Rejected]]:
         """Have one batch written and, if it is to be kept, committed; returns its counts and what was set aside."""
@@ -143,7 +143,7 @@ class Loader:
             )
         if not accepted:
             return choice
-        self._note_change()
+        self._note_change("playlists_changed_at")
         self._clear(accepted, "playlist", "playlist_track")
         keys = list(chain.from_iterable([item.keys for _, item in accepted]))
         entries = list(chain.from_iterable([item.record.entries for _, item in accepted]))
@@ -168,11 +168,13 @@ class Loader:
         choice.counts.entries_unidentified = len(keys) - keys.count("") - choice.counts.entries_stored
         return choice
 
-    def _note_change(self) -> None:
-        if not self._has_changed_playlists:
-            changed = "UPDATE ingest_run SET playlists_changed_at = clock_timestamp() WHERE id = %s"
+    def _note_change(self, column: str) -> None:
+        if column not in self._changed:
+            changed = sql.SQL("UPDATE ingest_run SET {} = clock_timestamp() WHERE id = %s").format(
+                sql.Identifier(column)
+            )
             self._writes.append(lambda c: c.execute(changed, (self._run_id,)))
-            self._has_changed_playlists = True
+            self._changed.add(column)
 
     def _copy(self, table: str, columns: dict[str, str], rows: Sequence[Sequence[object]]) -> None:
         if rows:
@@ -200,6 +202,7 @@ class Loader:
         choice, accepted = self._choose(STORED_TRACKLISTS, records, self._met_tracklists, self._tracklist_ids)
         if not accepted:
             return choice
+        self._note_change("tracklists_changed_at")
         self._clear(accepted, "tracklist", "tracklist_dj", "tracklist_track")
         keys = list(chain.from_iterable([item.keys for _, item in accepted]))
         entries = list(chain.from_iterable([item.record.entries for _, item in accepted]))

@@ -1,6 +1,8 @@
 """Somebody's own database into the catalogue: what it holds, and later what changed."""
 
+import os
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import psycopg
 
@@ -8,7 +10,7 @@ from recsys.catalog.ingestion import IngestSummary, Origin, Progress, load_batch
 from recsys.catalog.upkeep import BYTES_PER_ENTRY
 from recsys.config import Settings
 from recsys.database import connect, database_url
-from recsys.sources import Batch, Guess, Reached, SqlMapping, SqlSource, guess_mapping
+from recsys.sources import STDIN, Batch, Guess, Reached, SqlMapping, SqlSource, guess_mapping
 
 REACHED = "SELECT query, fingerprint, kind, value FROM source_cursor WHERE source_id = %s"
 
@@ -48,7 +50,10 @@ def ingest_sql(
         expect(plan.rows)
         return plan.rows * BYTES_PER_ENTRY, found.read(plan)
 
-    origin = Origin(source or mapping.source, "sql", [str(mapping.path)])
+    reading: dict[str, Any] = {"dsn": "given"} if dsn else {}
+    if mapping.path != STDIN:
+        reading["seen"] = {os.fspath(mapping.path.absolute()): []}
+    origin = Origin(source or mapping.source, "sql", [str(mapping.path)], reading)
     return load_batches(settings, origin, open_, dry_run=dry_run, progress=progress)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MIN_POSTGRES = 15
 MIN_PGVECTOR = (0, 8)
+REFRESH_LOCK = 0x7265_6672
 WRITER_LOCK = 0x7265_6373_7973  # "recsys"
 
 SEARCH_PATH = """
@@ -127,11 +128,29 @@ def writer_lock(connection: psycopg.Connection, schema: str) -> Iterator[None]:
     Raises:
         BusyError: another process of ours is writing.
     """
+    with _lock(connection, WRITER_LOCK, schema, "another recsys command is writing to this database"):
+        yield
+
+
+@contextmanager
+def refresh_lock(connection: psycopg.Connection, schema: str) -> Iterator[None]:
+    """Hold the lock of the one `recsys refresh` of a schema, which takes the writer's lock step by step.
+
+    Raises:
+        BusyError: another one is running.
+    """
+    with _lock(connection, REFRESH_LOCK, schema, "another `recsys refresh` of this database is running"):
+        yield
+
+
+@contextmanager
+def _lock(connection: psycopg.Connection, number: int, schema: str, taken: str) -> Iterator[None]:
     key = "SELECT {}(%s, hashtext(%s))"
-    name = (WRITER_LOCK & 0x7FFF_FFFF, schema)
+    name = (number & 0x7FFF_FFFF, schema)
     row = connection.execute(key.format("pg_try_advisory_lock"), name).fetchone()
+    connection.commit()
     if row is None or not row[0]:
-        raise BusyError("another recsys command is writing to this database: wait for it to end")
+        raise BusyError(f"{taken}: wait for it to end")
     try:
         yield
     finally:

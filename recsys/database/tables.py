@@ -72,7 +72,8 @@ class Source(Table):
 class IngestRun(Table):
     """One `recsys ingest`, with its counts; `finished_at` is null for one that was interrupted.
 
-    `playlists_changed_at` is null while it has written no playlist: what titles vote for is as it was.
+    `playlists_changed_at` is null while it has written no playlist: what titles vote for is as it was. So
+    `tracklists_changed_at` for tracklists. `reading` says how to read the same again, for `recsys refresh`.
     """
 
     __tablename__ = "ingest_run"
@@ -82,6 +83,8 @@ class IngestRun(Table):
     paths: Mapped[list[str]] = mapped_column(ARRAY(Text))
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     playlists_changed_at: Mapped[datetime | None]
+    tracklists_changed_at: Mapped[datetime | None]
+    reading: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     finished_at: Mapped[datetime | None]
     counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
 

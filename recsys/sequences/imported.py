@@ -13,6 +13,7 @@ from recsys.progress import Progress, silent
 from recsys.registry import Kind
 from recsys.sequences.candidates import LEVELS, PLACES, memberships
 from recsys.sequences.sequence_model import FILES, TrainedSequence, load_sequence_model
+from recsys.tracklists.folding import fold_in_djs
 from recsys.tracklists.song_space import units
 from recsys.tracklists.sparse_rows import dense
 from recsys.tracklists.taking_up import TrainedFolder, model_name, take_up
@@ -20,19 +21,6 @@ from recsys.tracklists.taking_up import TrainedFolder, model_name, take_up
 KIND: Kind = "tracklist-model"
 
 MEMBERSHIP = {"model_id": "int8", "song_id": "int8", "clusters": "int4[]", "probabilities": "float4[]"}
-
-# A DJ is the mean of the songs that he played before the day from which on the model saw nothing.
-DJS = """
-INSERT INTO dj_embedding (model_id, dj_id, embedding)
-SELECT %(model)s, td.dj_id, l2_normalize(avg(e.embedding))
-  FROM tracklist AS t
-  JOIN tracklist_dj AS td ON td.tracklist_id = t.id
-  JOIN tracklist_track AS tt ON tt.tracklist_id = t.id
-  JOIN song_embedding AS e ON e.model_id = %(model)s AND e.song_id = tt.song_id
- WHERE %(before)s::date IS NULL OR t.played_on < %(before)s
- GROUP BY td.dj_id
-"""
-
 
 ACAPELLAS = """
 UPDATE song_membership AS m SET is_acapella = true
@@ -115,14 +103,15 @@ def import_sequence_model(
 
 def _fill(connection: psycopg.Connection, model_id: int, trained: TrainedSequence, progress: Progress) -> None:
     """Put vectors and clusters into tables, all or nothing."""
-    for table in ("song_embedding", "dj_embedding", "song_membership"):
+    for table in ("song_embedding", "song_membership"):
         connection.execute(f"DELETE FROM {table} WHERE model_id = %s", (model_id,))  # noqa: S608 - our own names
     progress("storing vectors", 0, 0)
     vectors = units(trained.model.song_vectors)
     is_there = vectors.any(axis=1)
     columns = ("model_id", "song_id", "embedding")
     copy_vectors(connection, "song_embedding", columns, model_id, trained.songs[is_there], vectors[is_there])
-    connection.execute(DJS, {"model": model_id, "before": trained.facts.before})
+    # A DJ is the mean of the songs that he played before the day from which on the model saw nothing.
+    fold_in_djs(connection, model_id, before=trained.facts.before)
     progress("storing clusters", 0, 0)
     copy_rows(connection, "song_membership", MEMBERSHIP, _memberships(model_id, trained))
     connection.execute(ACAPELLAS, (model_id,))

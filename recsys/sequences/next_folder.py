@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from recsys import __version__
 from recsys.folders import Layout, check_replaceable, replaced_folder
@@ -16,6 +17,7 @@ from recsys.sequences.next_training import train_next_song
 from recsys.sequences.played import Played, counts_of
 from recsys.tracklists.forests import Forest, check_forest
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot
+from recsys.tracklists.learned import UNTOLD, Learned, learned_of, learned_today
 from recsys.tracklists.running_order import RunningOrder, order_arrays, order_of
 from recsys.tracklists.stored_arrays import Integers, hash_of, read_arrays, write_arrays
 
@@ -36,6 +38,7 @@ class NextFacts:
     """Of the songs and DJs of the database that the snapshot was read from."""
     before: str | None
     """The snapshot's; tracklists of this date and later were not seen."""
+    learned: Learned = UNTOLD
     content_hash: str = ""
     code_version: str = __version__
 
@@ -72,24 +75,59 @@ def train_next_recommender(
     counts = counts_of(order, len(snapshot.djs))
     grown = train_next_song(order.past, order.song_artists, counts, options, progress=progress)
     progress("writing", 0, 0)
-    known = replace(order, later=order.later.at(np.arange(0)))
-    arrays = order_arrays(known) | {
-        "djs": snapshot.djs.astype(np.int64),
-        "forest": np.frombuffer(grown.forest.onnx, dtype=np.uint8),
-    }
+    arrays = _arrays(snapshot, order, np.frombuffer(grown.forest.onnx, dtype=np.uint8))
     trained = NextFacts(
         options=asdict(options) | {"without": list(options.without)},
         metrics=grown.metrics,
         snapshot_hash=facts.content_hash,
         names_hash=order.names_hash,
         before=facts.before,
+        learned=learned_today(facts),
         content_hash=hash_of(arrays),
     )
+    _write(folder, trained, arrays)
+    return trained
+
+
+def renew_next_recommender(
+    former: Path, snapshot: GraphSnapshot, order: RunningOrder, facts: GraphFacts, folder: Path
+) -> NextFacts:
+    """Write a recommender that answers from another snapshot by what it learned before.
+
+    Args:
+        former: the folder of a recommender of next songs.
+        snapshot: what it shall answer from; `order` and `facts` are its.
+        order: see there.
+        facts: see there.
+        folder: where to write; new, empty, or such a recommender.
+
+    Raises:
+        SourceError: `former` holds none, or a damaged one.
+    """
+    trained = load_next_recommender(former)
+    arrays = _arrays(snapshot, order, read_arrays(former / ARRAYS_FILE)["forest"])
+    renewed = replace(
+        trained.facts,
+        snapshot_hash=facts.content_hash,
+        names_hash=order.names_hash,
+        before=facts.before,
+        content_hash=hash_of(arrays),
+        code_version=__version__,
+    )
+    _write(folder, renewed, arrays)
+    return renewed
+
+
+def _arrays(snapshot: GraphSnapshot, order: RunningOrder, forest: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+    known = replace(order, later=order.later.at(np.arange(0)))
+    return order_arrays(known) | {"djs": snapshot.djs.astype(np.int64), "forest": forest}
+
+
+def _write(folder: Path, trained: NextFacts, arrays: dict[str, npt.NDArray[Any]]) -> None:
     with replaced_folder(folder, MANIFEST_FILE) as draft:
         write_arrays(draft / ARRAYS_FILE, arrays)
         manifest = {"layout": LAYOUT.number} | asdict(trained)
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-    return trained
 
 
 def load_next_recommender(folder: Path) -> TrainedNext:
@@ -101,7 +139,7 @@ def load_next_recommender(folder: Path) -> TrainedNext:
     manifest = LAYOUT.read_manifest(folder)
     del manifest["layout"]
     try:
-        facts = NextFacts(**manifest)
+        facts = NextFacts(**manifest | {"learned": learned_of(manifest)})
         arrays = read_arrays(folder / ARRAYS_FILE)
         if hash_of(arrays) != facts.content_hash:
             raise ValueError("its content is not what its manifest says")

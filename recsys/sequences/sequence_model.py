@@ -25,6 +25,7 @@ from recsys.sequences.song_features import song_features
 from recsys.sequences.sublists import LENGTH, Sublists
 from recsys.sequences.validation import Validation
 from recsys.tracklists.graph_snapshot import load_graph_snapshot
+from recsys.tracklists.learned import UNTOLD, Learned, learned_of, learned_today
 from recsys.tracklists.running_order import UNKNOWN, load_running_order
 from recsys.tracklists.stored_arrays import Arrays, Floats, Integers, Matrix, hash_of, matrix_arrays, matrix_of
 
@@ -64,6 +65,7 @@ class SequenceFacts:
     """Of the graph recommender whose features it has, or "" for song space."""
     before: str | None
     """The snapshot's; tracklists of this date and later were not seen."""
+    learned: Learned = UNTOLD
     content_hash: str = ""
     code_version: str = __version__
 
@@ -252,6 +254,7 @@ def train_sequence_model(
         names_hash=graph_facts.names_hash,
         recommender_hash=features.source,
         before=graph_facts.before,
+        learned=learned_today(graph_facts),
     )
     if writes:
         facts = write_sequence_model(folder, facts, foreteller, snapshot.songs, snapshot.djs, data.features.fillers)
@@ -270,7 +273,7 @@ def load_sequence_model(folder: Path) -> TrainedSequence:
     manifest = LAYOUT.read_manifest(folder)
     del manifest["layout"]
     try:
-        facts = SequenceFacts(**manifest)
+        facts = SequenceFacts(**manifest | {"learned": learned_of(manifest)})
         arrays: dict[str, Any] = load_file(folder / ARRAYS_FILE)
         if hash_of(arrays) != facts.content_hash:
             raise ValueError("its content is not what its manifest says")

@@ -1,7 +1,7 @@
 """Reads playlists and tracklists: one reader a format of files and one for databases, the same few records from all."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
@@ -10,7 +10,7 @@ from recsys.sources.csv_mapped import CSV_FIELDS, mapped_csv_inputs, read_mapped
 from recsys.sources.csv_tables import csv_inputs, read_csv
 from recsys.sources.cue import cue_inputs, read_cue
 from recsys.sources.djmix import djmix_inputs, fetch_djmix, read_djmix
-from recsys.sources.inputs import Input
+from recsys.sources.inputs import STDIN, Input
 from recsys.sources.jspf import jspf_inputs, read_jspf
 from recsys.sources.m3u import m3u_inputs, read_m3u
 from recsys.sources.mpd import mpd_inputs, read_mpd
@@ -30,6 +30,7 @@ __all__ = [
     "CSV_FIELDS",
     "FORMATS",
     "MAX_TEXT",
+    "STDIN",
     "Batch",
     "Entry",
     "Format",
@@ -71,6 +72,8 @@ class Format:
     read: Reader
     inputs: Callable[[Path], list[Input]]
     """The files that `read` will read, in its order; raises the same SourceError."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Headers by field, where a person named them."""
 
     def total_bytes(self, path: Path) -> int:
         """Return the sum that `bytes_read` of all batches will have; 0 for standard input."""
@@ -102,4 +105,4 @@ FORMATS: dict[str, Format] = {
 def csv_with_columns(columns: Mapping[str, str]) -> Format:
     """Return the format `csv` for single tables whose headers are given for fields of CSV_FIELDS."""
     read = partial(read_mapped_csv, columns=columns)
-    return replace(FORMATS["csv"], description="a table", read=read, inputs=mapped_csv_inputs)
+    return replace(FORMATS["csv"], description="a table", read=read, inputs=mapped_csv_inputs, columns=columns)

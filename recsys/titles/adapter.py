@@ -140,14 +140,14 @@ class AdaptedEncoder:
         self.name = encoder.name
         self.dimension = encoder.dimension + adapter.dimension
         self.fingerprint = f"{encoder.fingerprint} adapted {weights_hash[:16]}"
+        self.adapter = adapter
         self._encoder = encoder
-        self._adapter = adapter
 
     def encode(
         self, texts: Sequence[str], batch_size: int = 64, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
         """Unit vectors (len(texts), dimension), float32, in the order of the texts; see `Encoder.encode`."""
-        return self._adapter.adapt(texts, self._encoder.encode(texts, batch_size, on_batch))
+        return self.adapter.adapt(texts, self._encoder.encode(texts, batch_size, on_batch))
 
 
 def save_adapter(adapter: TitleAdapter, encoder: Encoder, adapters_folder: Path) -> AdaptedEncoder:

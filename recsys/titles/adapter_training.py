@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from recsys.device import Device, chosen_device
 from recsys.errors import NotReadyError
 from recsys.titles.adapter import BUCKETS, INPUT_SCALE, TitleAdapter, features
-from recsys.titles.smoothing import BLOCK, Profiles, most_held
+from recsys.titles.expectation import Expectation
+from recsys.titles.smoothing import most_held
 
 Vectors = npt.NDArray[np.float32]
 
@@ -39,21 +40,16 @@ class AdapterOptions:
     """Songs that are told apart, the most held ones."""
     share: float = 0.35
     """The learned part of an adapted cosine."""
-    tracks: int = 500
-    """Songs that are kept of what a title is expected to hold, the likeliest ones."""
     seed: int = 0
     device: Device = "auto"
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What training brings: an adapter, and the songs that it expects in playlists of the titles it was trained on.
-
-    `expected` holds the likeliest songs of each title with their probabilities, which sum to at most 1.
-    """
+    """What training brings: an adapter, and what it expects in playlists of a title."""
 
     adapter: TitleAdapter
-    expected: Profiles
+    expectation: Expectation
 
 
 @dataclass(frozen=True)
@@ -182,7 +178,7 @@ def train_adapter(
     network.cpu()
     adapter = TitleAdapter(_weights_of(network, buckets), options.share)
     song_vectors = network.song_vectors().detach().numpy()
-    return Learned(adapter, _expected(adapter.learned(titles, vectors), song_vectors, songs, options.tracks))
+    return Learned(adapter, Expectation(songs, song_vectors))
 
 
 def _credits(credited: Any) -> _Credits:
@@ -190,23 +186,6 @@ def _credits(credited: Any) -> _Credits:
     several = np.flatnonzero(np.asarray(credited.sum(axis=0)).ravel() > 1)
     kept = credited[:, several].tocsr()
     return _Credits(kept.indices.astype(np.int64), kept.indptr[:-1].astype(np.int64), len(several))
-
-
-def _expected(learned: Vectors, song_vectors: Vectors, songs: npt.NDArray[np.int64], tracks: int) -> Profiles:
-    """The likeliest songs of titles by the softmax of their logits."""
-    kept = min(tracks, len(songs))
-    found, weights = [], []
-    for first in range(0, len(learned), BLOCK):
-        logits = learned[first : first + BLOCK] @ song_vectors[:, :-1].T + song_vectors[:, -1]
-        logits -= logits.max(axis=1, keepdims=True)
-        shares = np.exp(logits, out=logits)
-        shares /= shares.sum(axis=1, keepdims=True)
-        best = np.argpartition(-shares, kept - 1, axis=1)[:, :kept]
-        best = np.take_along_axis(best, np.argsort(-np.take_along_axis(shares, best, 1), axis=1, kind="stable"), 1)
-        found.append(songs[best].ravel())
-        weights.append(np.take_along_axis(shares, best, 1).ravel())
-    starts = np.arange(0, len(learned) * kept + 1, kept)
-    return Profiles(starts, np.concatenate(found), np.concatenate(weights))
 
 
 Bags = list[npt.NDArray[np.int64]]

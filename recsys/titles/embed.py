@@ -3,47 +3,31 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import psycopg
 
 from recsys.config import Settings
-from recsys.database import (
-    build_vector_index,
-    connect,
-    copy_vectors,
-    require_migrated,
-    translated_errors,
-    writer_lock,
-)
+from recsys.database import build_vector_index, connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import NotReadyError
 from recsys.progress import Progress, silent
 from recsys.registry import ModelFacts, make_current, register_model
-from recsys.titles.adapter import AdaptedEncoder, TitleAdapter, save_adapter
-from recsys.titles.encoder import Encoder, Precision, encode_by_length, prepare_encoder
-from recsys.titles.entries import Entries, read_credits, read_entries, title_names
-from recsys.titles.forget import adapters_folder, delete_recommenders, remove_folders
-from recsys.titles.profiles import build_named, build_profiles, title_vectors, write_learned
+from recsys.titles.adapter import AdaptedEncoder, save_adapter
+from recsys.titles.encoder import Encoder, Precision, prepare_encoder
+from recsys.titles.entries import Entries, entries_of, read_credits
+from recsys.titles.forget import adapters_folder, bases_folder, delete_recommenders, remove_folders
+from recsys.titles.held import read_held
+from recsys.titles.profiles import finish
+from recsys.titles.refresh import Recommender, build_titles
 from recsys.titles.smoothing import Smoothing
 from recsys.titles.splits import split_id
+from recsys.titles.vectors import embed_new, named_vectors
 
 if TYPE_CHECKING:
     from recsys.titles.adapter_training import Learned
 
-BATCH = 2048
-TITLE_EMBEDDING = ("model_id", "title_id", "embedding")
-
-UNEMBEDDED = """
-SELECT t.id, t.name
-  FROM title AS t
- WHERE EXISTS (SELECT FROM playlist AS p JOIN playlist_track AS pt ON pt.playlist_id = p.id WHERE p.title_id = t.id)
-   AND NOT EXISTS (SELECT FROM title_embedding AS e WHERE e.model_id = %s AND e.title_id = t.id)
-"""
-
 # What was fitted by `recsys titles tune` outlives a rebuild, and not what one that was killed was trying.
 FORMER = """
 SELECT m.id, coalesce(m.config #> '{tuning,start,parameters}', m.config -> 'parameters'),
-       coalesce(m.config #> '{tuning,start,smoothing}', m.config -> 'smoothing')
+       coalesce(m.config #> '{tuning,start,smoothing}', m.config -> 'smoothing'), m.config #>> '{built,folder}'
   FROM model AS m
  WHERE m.kind = 'title-recommender' AND (m.config ->> 'encoder')::bigint = %s
    AND (m.config ->> 'split')::bigint IS NOT DISTINCT FROM %s AND (m.config ? 'adapter') = %s
@@ -111,14 +95,15 @@ def embed_titles(
                 settings,
                 ModelFacts("title-encoder", encoder.name, encoder.dimension, encoder.fingerprint, encoder.folder),
             )
-            embedded, already_there = _embed(connection, encoder, encoder_id, progress)
-            entries = read_entries(connection, part_of)
-            artist_ids, credited = read_credits(connection, entries)
+            query = "SELECT count(*) FROM title_embedding WHERE model_id = %s"
+            [(already_there,)] = connection.execute(query, (encoder_id,)).fetchall()
+            embedded = embed_new(connection, encoder_id, lambda: encoder, progress)
+            held = read_held(connection, part_of)
+            entries = entries_of(held)
             if adapt is None:
                 adapt = len(entries.playlist_ids) >= LEAST_PLAYLISTS
             former = connection.execute(FORMER, (encoder_id, part_of, adapt)).fetchall()
-            parameters, stored = former[0][1:] if former else (None, None)
-            smoothing = Smoothing(**(stored or {}))
+            parameters, stored = former[0][1:3] if former else (None, None)
             config = {
                 "encoder": encoder_id,
                 "split": part_of,
@@ -126,31 +111,33 @@ def embed_titles(
                 "smoothing": stored or {},
             }
             connection.commit()
+            recommended: Encoder | AdaptedEncoder = encoder
+            adapter = expectation = None
             if adapt:
-                titles = _read_titles(connection, encoder_id)
-                learned = _learn(settings, titles, entries, credited, progress)
-                adapter = learned.adapter
-                adapted = save_adapter(adapter, encoder, adapters_folder(settings))
+                learned = _learn(settings, connection, encoder_id, entries, progress)
+                adapter, expectation = learned.adapter, learned.expectation
+                recommended = save_adapter(adapter, encoder, adapters_folder(settings))
                 config["adapter"] = {"share": adapter.share, "playlists": len(entries.playlist_ids)}
-                model_id = _register(settings, adapted, f"{encoder.name}, adapted", config)
-                _write_adapted(connection, adapter, titles, model_id, progress)
-                write_learned(connection, model_id, entries, learned.expected)
-                dimension = adapted.dimension
-            else:
-                model_id, dimension = _register(settings, encoder, encoder.name, config), encoder.dimension
+            name = f"{encoder.name}, adapted" if adapt else encoder.name
+            model_id = _register(settings, recommended, name, config)
+            smoothing = Smoothing(**(stored or {}))
+            recommender = Recommender(model_id, encoder_id, adapter)
+            profiles = build_titles(
+                settings, connection, recommender, held, smoothing, expectation, progress, keep_basis=split is None
+            )
             has_index = build_vector_index(connection, "title_embedding", model_id if adapt else encoder_id)
-            build_named(connection, model_id, entries, artist_ids, credited, progress=progress)
-            profiles = build_profiles(connection, model_id, entries, smoothing=smoothing, progress=progress)
+            finish(connection, model_id)
             if split is None:
                 make_current(settings, encoder_id)
                 make_current(settings, model_id)
             unneeded = delete_recommenders(settings, connection, [own for own, *_ in former if own != model_id])
+            unneeded += [bases_folder(settings) / folder for own, *_, folder in former if own == model_id and folder]
             connection.commit()
             remove_folders(unneeded)
     return EmbedSummary(
         model_id=model_id,
         encoder=encoder.name,
-        dimension=dimension,
+        dimension=recommended.dimension,
         split=split,
         embedded=embedded,
         already_there=already_there,
@@ -160,20 +147,6 @@ def embed_titles(
     )
 
 
-def _embed(connection: psycopg.Connection, encoder: Encoder, model_id: int, progress: Progress) -> tuple[int, int]:
-    """How many titles were embedded now, and before."""
-    titles = connection.execute(UNEMBEDDED, (model_id,)).fetchall()
-    [(there,)] = connection.execute("SELECT count(*) FROM title_embedding WHERE model_id = %s", (model_id,)).fetchall()
-    names = [name for _, name in titles]
-    for places, vectors in encode_by_length(
-        encoder, names, BATCH, lambda done: progress("embedding titles", done, len(titles))
-    ):
-        ids = np.array([titles[place][0] for place in places], dtype=np.int64)
-        copy_vectors(connection, "title_embedding", TITLE_EMBEDDING, model_id, ids, vectors)
-        connection.commit()
-    return len(titles), there
-
-
 def _register(settings: Settings, encoder: Encoder | AdaptedEncoder, name: str, config: dict[str, Any]) -> int:
     split = config["split"]
     fingerprint = encoder.fingerprint if split is None else f"{encoder.fingerprint} split {split}"
@@ -181,45 +154,21 @@ def _register(settings: Settings, encoder: Encoder | AdaptedEncoder, name: str, 
     return register_model(settings, facts)
 
 
-@dataclass(frozen=True)
-class _Titles:
-    """All titles that an encoder has embedded, by id."""
-
-    ids: npt.NDArray[np.int64]
-    names: list[str]
-    vectors: npt.NDArray[np.float32]
-
-
-def _read_titles(connection: psycopg.Connection, encoder_id: int) -> _Titles:
-    ids, vectors = title_vectors(connection, encoder_id)
-    names = title_names(connection, ids)
-    connection.commit()
-    return _Titles(ids, [names[title] for title in ids.tolist()], vectors)
-
-
-def _learn(settings: Settings, titles: _Titles, entries: Entries, credited: Any, progress: Progress) -> "Learned":
+def _learn(
+    settings: Settings, connection: psycopg.Connection, encoder_id: int, entries: Entries, progress: Progress
+) -> "Learned":
     progress("preparing to learn", 0, 0)
     from recsys.titles.adapter_training import AdapterOptions, train_adapter
 
-    places = np.searchsorted(titles.ids, entries.title_ids)
+    _, vectors, names = named_vectors(connection, encoder_id, entries.title_ids)
+    _, credited = read_credits(connection, entries)
+    connection.commit()
     return train_adapter(
-        [titles.names[place] for place in places.tolist()],
-        titles.vectors[places],
+        names,
+        vectors,
         entries.held(),
         entries.title_of,
         credited,
         AdapterOptions(device=settings.device),
         progress=lambda done, of: progress("learning what titles mean", done, of),
     )
-
-
-def _write_adapted(
-    connection: psycopg.Connection, adapter: TitleAdapter, titles: _Titles, model_id: int, progress: Progress
-) -> None:
-    """Every title's adapted vector, as the recommender's own; seen by others once the profiles are there, too."""
-    connection.execute("DELETE FROM title_embedding WHERE model_id = %s", (model_id,))
-    for first in range(0, len(titles.ids), BATCH):
-        progress("adapting titles", first, len(titles.ids))
-        block = slice(first, first + BATCH)
-        adapted = adapter.adapt(titles.names[block], titles.vectors[block])
-        copy_vectors(connection, "title_embedding", TITLE_EMBEDDING, model_id, titles.ids[block], adapted)

@@ -4,26 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import psycopg
 from scipy import sparse
 
 from recsys.database import read_integers
 from recsys.errors import NotReadyError
-
-Ids = npt.NDArray[np.int64]
-
-# Playlists that may vote: all that have a title, or those of a split's train part.
-ENTRIES = """
-SELECT DISTINCT p.id::bigint, p.title_id::bigint, t.song_id::bigint, pt.track_id::bigint
-  FROM playlist AS p
-  JOIN playlist_track AS pt ON pt.playlist_id = p.id
-  JOIN track AS t ON t.id = pt.track_id
- WHERE p.title_id IS NOT NULL
-   AND (%(split)s::bigint IS NULL
-        OR EXISTS (SELECT FROM playlist_split AS s
-                    WHERE s.split_id = %(split)s AND s.playlist_id = p.id AND s.part = 'train'))
-"""
+from recsys.titles.held import Held, Ids, read_held
 
 
 @dataclass(frozen=True)
@@ -41,6 +27,10 @@ class Entries:
     song_ids: Ids
     track_ids: Ids
     """The most held track of each song; among equals one with a URI, then the oldest."""
+
+    def holders(self) -> Ids:
+        """How many playlists hold each song."""
+        return np.bincount(self.songs, minlength=len(self.song_ids))
 
     def playlists_of_titles(self) -> Ids:
         """How many playlists each title has."""
@@ -66,30 +56,49 @@ def read_entries(connection: psycopg.Connection, split: int | None = None) -> En
     Raises:
         NotReadyError: there are none.
     """
-    playlist, title, song, track = read_integers(connection, ENTRIES, {"split": split}, columns=4)
-    if not len(playlist):
+    return entries_of(read_held(connection, split))
+
+
+def entries_of(held: Held, others: tuple[Ids, Ids] | None = None) -> Entries:
+    """The playlists that may vote, without those that hold nothing.
+
+    Args:
+        held: the playlists.
+        others: songs that are to be among the songs, and their tracks, which stand for them where nobody holds them.
+
+    Raises:
+        NotReadyError: there are none.
+    """
+    if not len(held.tracks):
         raise NotReadyError("there are no playlists with a title and tracks: load some with `recsys ingest`")
-    playlist_ids, first, playlists = np.unique(playlist, return_index=True, return_inverse=True)
-    title_ids, title_of = np.unique(title[first], return_inverse=True)
-    song_ids, songs = np.unique(song, return_inverse=True)
-    pairs = np.unique(np.stack([playlists, songs]), axis=1)
+    lists = np.flatnonzero(np.diff(held.starts))
+    title_ids, title_of = np.unique(held.title_ids[lists], return_inverse=True)
+    song_ids, track_ids = shown_tracks(held, others)
+    rows = np.cumsum(np.diff(held.starts) > 0) - 1
+    pairs = np.unique(rows[held.list_of] * len(song_ids) + np.searchsorted(song_ids, held.songs_of(held.tracks)))
     return Entries(
-        pairs[0], pairs[1], title_of, playlist_ids, title_ids, song_ids, _most_held(connection, song, track, song_ids)
+        pairs // len(song_ids),
+        pairs % len(song_ids),
+        title_of,
+        held.playlist_ids[lists],
+        title_ids,
+        song_ids,
+        track_ids,
     )
 
 
-def _most_held(connection: psycopg.Connection, song: Ids, track: Ids, song_ids: Ids) -> Ids:
-    tracks, first, held = np.unique(track, return_index=True, return_counts=True)
-    without_uri = {
-        row[0]
-        for row in connection.execute("SELECT id FROM track WHERE uri IS NULL AND id = ANY(%s)", (tracks.tolist(),))
-    }
-    has_no_uri = np.fromiter((t in without_uri for t in tracks.tolist()), dtype=bool, count=len(tracks))
-    order = np.lexsort((tracks, has_no_uri, -held, song[first]))
-    _, best = np.unique(song[first][order], return_index=True)
-    result: Ids = tracks[order][best]
-    assert len(result) == len(song_ids)
-    return result
+def shown_tracks(held: Held, others: tuple[Ids, Ids] | None = None) -> tuple[Ids, Ids]:
+    """Every song that is held, ascending, and the track that stands for it; then `others` as in `entries_of`."""
+    counts = np.bincount(np.searchsorted(held.track_ids, held.tracks), minlength=len(held.track_ids))
+    order = np.lexsort((held.track_ids, 1 - held.has_uri, -counts, held.songs))
+    songs, first = np.unique(held.songs[order], return_index=True)
+    tracks = held.track_ids[order][first]
+    if others is None:
+        return songs, tracks
+    is_missing = ~np.isin(others[0], songs)
+    songs = np.concatenate([songs, others[0][is_missing]])
+    order = np.argsort(songs)
+    return songs[order], np.concatenate([tracks, others[1][is_missing]])[order]
 
 
 def read_credits(connection: psycopg.Connection, entries: Entries) -> tuple[Ids, Any]:

@@ -15,14 +15,22 @@ def adapters_folder(settings: Settings) -> Path:
     return settings.models_folder / "adapters" / settings.db_schema
 
 
+def bases_folder(settings: Settings) -> Path:
+    """Where title recommenders keep what they were built on, a folder for each schema."""
+    return settings.models_folder / "title-recommenders" / settings.db_schema
+
+
 def delete_recommenders(settings: Settings, connection: psycopg.Connection, ids: Sequence[int]) -> list[Path]:
     """Delete recommenders with all that is theirs; returns the folders that nobody needs once this is committed."""
-    rows = connection.execute("DELETE FROM model WHERE id = ANY(%s) RETURNING id, folder", (list(ids),)).fetchall()
-    for model_id, _ in rows:
+    rows = connection.execute(
+        "DELETE FROM model WHERE id = ANY(%s) RETURNING id, folder, config #>> '{built,folder}'", (list(ids),)
+    ).fetchall()
+    for model_id, *_ in rows:
         drop_vector_index(connection, "title_embedding", model_id)
     needed = {folder for (folder,) in connection.execute("SELECT folder FROM model")}
     home = adapters_folder(settings)
-    return [Path(folder) for _, folder in rows if folder not in needed and Path(folder).parent == home]
+    unneeded = [Path(folder) for _, folder, _ in rows if folder not in needed and Path(folder).parent == home]
+    return unneeded + [bases_folder(settings) / basis for *_, basis in rows if basis is not None]
 
 
 def remove_folders(folders: Sequence[Path]) -> None:

@@ -1,6 +1,6 @@
 """Artists and songs that a title names: what they vote for, and how far a title of their name means them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys.names import name_key
-from recsys.titles.entries import Entries, Ids, ones
+from recsys.titles.entries import Entries, ones
+from recsys.titles.held import Ids
 from recsys.titles.smoothing import most_held
 
 LONGEST_NAME = 6
@@ -31,13 +32,21 @@ PRIOR_PLAYLISTS = 2.0
 """How many playlists the average name of its kind counts for against an artist's own."""
 
 
+class Priors(NamedTuple):
+    """How far titles mean the average name."""
+
+    one_word: float
+    several_words: float
+
+
 def artist_votes(
     entries: Entries,
     artists: Sequence[tuple[int, str, str]],
     credited: Any,
     titles: Sequence[str],
     tracks: int,
-) -> list[ArtistVote]:
+    priors: Priors | None = None,
+) -> tuple[list[ArtistVote], Priors]:
     """What the artists of at least two playlists vote for.
 
     `meant` is the mean share of an artist's songs in the playlists whose title names him, drawn towards that of all
@@ -49,6 +58,7 @@ def artist_votes(
         credited: which song is by which of `artists`, ones, a csr_matrix (songs, artists).
         titles: names of `entries.title_ids`.
         tracks: songs that are kept.
+        priors: what names are drawn towards; worked out, and returned beside the votes, if None.
     """
     lists = len(entries.playlist_ids)
     held = entries.held()
@@ -74,24 +84,29 @@ def artist_votes(
             sums[place] += row.get(place, 0.0)
             sizes[place] += title_sizes[title]
     holders = np.asarray(held.sum(axis=0)).ravel()
-    meant = _drawn(sums, sizes, has_several_words)
+    priors = priors or _priors(sums, sizes, has_several_words)
+    meant = _drawn(sums, sizes, has_several_words, priors)
     songs_of = credited.tocsc()
     votes = []
     for key, place in place_of.items():
         songs = songs_of.indices[songs_of.indptr[place] : songs_of.indptr[place + 1]].astype(np.int64)
+        songs = songs[holders[songs] > 0]
         best = songs[np.lexsort((songs, -holders[songs]))][:tracks]
         weights = (holders[best] / holders[songs].sum()).astype(np.float32)
         votes.append(ArtistVote(artists[place][0], key, int(in_playlists[place]), float(meant[place]), best, weights))
-    return votes
+    return votes, priors
+
+
+def _priors(sums: npt.NDArray[Any], sizes: npt.NDArray[Any], has_several_words: npt.NDArray[np.bool_]) -> Priors:
+    kinds = (~has_several_words, has_several_words)
+    return Priors(*(float(sums[kind].sum() / max(sizes[kind].sum(), 1)) for kind in kinds))
 
 
 def _drawn(
-    sums: npt.NDArray[Any], sizes: npt.NDArray[Any], has_several_words: npt.NDArray[np.bool_]
+    sums: npt.NDArray[Any], sizes: npt.NDArray[Any], has_several_words: npt.NDArray[np.bool_], priors: Priors
 ) -> npt.NDArray[np.float64]:
     """sums / sizes of each name, drawn towards that of all names of one word, or of several."""
-    prior = np.zeros(len(sums))
-    for kind in (has_several_words, ~has_several_words):
-        prior[kind] = sums[kind].sum() / max(sizes[kind].sum(), 1)
+    prior = np.where(has_several_words, priors.several_words, priors.one_word)
     drawn: npt.NDArray[np.float64] = (sums + PRIOR_PLAYLISTS * prior) / (sizes + PRIOR_PLAYLISTS)
     return drawn
 
@@ -138,7 +153,14 @@ LISTS_READ = 500
 _KEYS_AT_ONCE = 256
 
 
-def song_votes(entries: Entries, places: Ids, names: Sequence[str], titles: Sequence[str]) -> list[SongVote]:
+def song_votes(
+    entries: Entries,
+    places: Ids,
+    names: Sequence[str],
+    titles: Sequence[str],
+    priors: Priors | None = None,
+    popularity: npt.NDArray[Any] | None = None,
+) -> tuple[list[SongVote], Priors]:
     """What titles that are a song's whole name vote for.
 
     A neighbour weighs the sum of 1 / (songs + 10) over the playlists with songs of the name, over (holders + 5) ^ .5.
@@ -147,8 +169,10 @@ def song_votes(entries: Entries, places: Ids, names: Sequence[str], titles: Sequ
     Args:
         entries: the playlists that may vote.
         places: the songs whose names are known, see `named_songs`.
-        names: of these songs.
+        names: of these songs, with all songs of a name that is among them.
         titles: names of `entries.title_ids`.
+        priors: what names are drawn towards; worked out, and returned beside the votes, if None.
+        popularity: holders of each song, by which neighbours are damped; those of now if None.
     """
     by_key: dict[str, list[int]] = {}
     has_several_words: dict[str, bool] = {}
@@ -165,8 +189,12 @@ def song_votes(entries: Entries, places: Ids, names: Sequence[str], titles: Sequ
     holding = (songs_of @ held.T).tocsr()
     holding.data[:] = 1
     holding.sort_indices()
-    meant = _meant(entries, keys, has_several_words, holding, titles)
+    sums, sizes = _named_lists(entries, keys, holding, titles)
+    several = np.array([has_several_words[key] for key in keys], dtype=bool)
+    priors = priors or _priors(sums, sizes, several)
+    meant = _drawn(sums, sizes, several, priors)
     holders = np.asarray(held.sum(axis=0)).ravel()
+    popularity = holders if popularity is None else popularity
     weighed = sparse.diags(1 / (np.diff(held.indptr) + 10.0)) @ held
     votes = []
     for first in range(0, len(keys), _KEYS_AT_ONCE):
@@ -176,7 +204,7 @@ def song_votes(entries: Entries, places: Ids, names: Sequence[str], titles: Sequ
             own = np.array(by_key[keys[place]])
             own = own[np.lexsort((own, -holders[own]))]
             row = slice(*beside.indptr[place - first : place - first + 2])
-            songs, values = _neighbours(beside.indices[row], beside.data[row], own, holders)
+            songs, values = _neighbours(beside.indices[row], beside.data[row], own, popularity)
             own_share = OWN_SHARE if len(songs) else 1.0
             weights = [own_share * holders[own] / holders[own].sum(), (1 - own_share) * values]
             votes.append(
@@ -189,25 +217,40 @@ def song_votes(entries: Entries, places: Ids, names: Sequence[str], titles: Sequ
                     np.concatenate(weights).astype(np.float32),
                 )
             )
-    return votes
+    return votes, priors
 
 
-def named_songs(entries: Entries) -> Ids:
-    """The places of the songs whose names are known: the most held ones, in two playlists at least."""
-    return most_held(np.bincount(entries.songs, minlength=len(entries.song_ids)), NAMED_SONGS)
+def named_songs(holders: npt.NDArray[np.int64], known: Ids | None = None, least: int = 1) -> Ids:
+    """The places of the songs whose names are known, of those that are held.
+
+    Args:
+        holders: playlists that hold each song.
+        known: those that were the most held ones once; those of now, in two playlists at least, if None.
+        least: further ones are in more playlists than so many.
+    """
+    if known is None:
+        return most_held(holders, NAMED_SONGS)
+    is_known = holders > least
+    is_known[known] = True
+    return np.flatnonzero(is_known & (holders > 0))
 
 
-def _meant(
-    entries: Entries, keys: Sequence[str], has_several_words: Mapping[str, bool], holding: Any, titles: Sequence[str]
-) -> npt.NDArray[np.float64]:
+def least_held(holders: npt.NDArray[np.int64], named: Ids) -> int:
+    """Holders of the last of the most held songs where not all were taken, else 1."""
+    return int(holders[named].min()) if len(named) == NAMED_SONGS else 1
+
+
+def _named_lists(
+    entries: Entries, keys: Sequence[str], holding: Any, titles: Sequence[str]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Of the playlists whose title is a name: how many hold one of its songs, and how many there are."""
     place_of = {key: place for place, key in enumerate(keys)}
     title_key = np.array([place_of.get(name_key(title), -1) for title in titles], dtype=np.int64)
     asked = title_key[entries.title_of]
     lists = np.flatnonzero(asked >= 0)
     sizes = np.bincount(asked[lists], minlength=len(keys))
     is_held = np.asarray(holding[asked[lists], lists]).ravel() if len(lists) else np.zeros(0)
-    sums = np.bincount(asked[lists], is_held, minlength=len(keys))
-    return _drawn(sums, sizes, np.array([has_several_words[key] for key in keys], dtype=bool))
+    return np.bincount(asked[lists], is_held, minlength=len(keys)), sizes
 
 
 def _thinned(holding: Any) -> Any:

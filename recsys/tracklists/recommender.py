@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from recsys import __version__
 from recsys.device import Device
+from recsys.errors import SourceError
 from recsys.folders import Layout, check_replaceable, replaced_folder
 from recsys.progress import Progress, silent
 from recsys.tracklists.blend import PARTS, Blend, BlendOptions
@@ -19,6 +21,7 @@ from recsys.tracklists.channels import FEATURES
 from recsys.tracklists.forecasting import BlendRecommender, MgccfRecommender, Recommender
 from recsys.tracklists.forests import Forest, check_forest
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot
+from recsys.tracklists.learned import UNTOLD, Learned, learned_of, learned_today
 from recsys.tracklists.mgccf import Mgccf, MgccfOptions
 from recsys.tracklists.past import Past
 from recsys.tracklists.song_space import song_vectors
@@ -58,6 +61,7 @@ class TrainedFacts:
     """Of the songs and DJs of the database that the snapshot was read from."""
     before: str | None
     """The snapshot's; tracklists of this date and later were not seen."""
+    learned: Learned = UNTOLD
     content_hash: str = ""
     code_version: str = __version__
 
@@ -117,14 +121,53 @@ def train_recommender(
         snapshot_hash=facts.content_hash,
         names_hash=facts.names_hash,
         before=facts.before,
+        learned=learned_today(facts),
         content_hash=hash_of(arrays),
     )
+    _write(folder, trained, arrays)
+    shutil.rmtree(state, ignore_errors=True)
+    return trained
+
+
+def renew_recommender(former: Path, snapshot: GraphSnapshot, facts: GraphFacts, folder: Path) -> TrainedFacts:
+    """Write a recommender that answers from another snapshot by what it learned before.
+
+    A blend's forests weigh what is told of a song, and are asked of whatever is told now; the songs' space is made of
+    the new tracklists.
+
+    Args:
+        former: the folder of a blend.
+        snapshot: what it shall answer from; `facts` are its.
+        facts: see there.
+        folder: where to write; new, empty, or a recommender.
+
+    Raises:
+        SourceError: `former` holds no blend, or a damaged one.
+    """
+    trained = load_recommender(former)
+    if trained.facts.model != "blend":
+        raise SourceError(f"{former} holds {trained.facts.model}, which answers from what it was trained on alone")
+    lists = ones(snapshot.lists)
+    forests = {name: values for name, values in read_arrays(former / ARRAYS_FILE).items() if name.startswith("forest.")}
+    arrays = arrays_of(snapshot, _IDS, _MATRICES) | forests
+    arrays["vectors"] = song_vectors(lists, column_sums(lists))
+    renewed = replace(
+        trained.facts,
+        snapshot_hash=facts.content_hash,
+        names_hash=facts.names_hash,
+        before=facts.before,
+        content_hash=hash_of(arrays),
+        code_version=__version__,
+    )
+    _write(folder, renewed, arrays)
+    return renewed
+
+
+def _write(folder: Path, trained: TrainedFacts, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     manifest = {"layout": LAYOUT.number} | asdict(trained)
     with replaced_folder(folder, MANIFEST_FILE) as draft:
         write_arrays(draft / ARRAYS_FILE, arrays)
         (draft / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-    shutil.rmtree(state, ignore_errors=True)
-    return trained
 
 
 _Learned = tuple[dict[str, npt.NDArray[Any]], dict[str, float]]
@@ -158,7 +201,7 @@ def load_recommender(folder: Path) -> Trained:
     manifest = LAYOUT.read_manifest(folder)
     del manifest["layout"]
     try:
-        facts = TrainedFacts(**manifest)
+        facts = TrainedFacts(**manifest | {"learned": learned_of(manifest)})
         arrays = read_arrays(folder / ARRAYS_FILE)
         if hash_of(arrays) != facts.content_hash:
             raise ValueError("its content is not what its manifest says")

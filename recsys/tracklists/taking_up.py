@@ -1,6 +1,7 @@
 """Folders of trained models brought home: checked against the database, copied, registered, and their tables filled."""
 
 import filecmp
+import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ import psycopg
 from recsys.config import Settings
 from recsys.database import connect, drop_vector_index, require_migrated, translated_errors, writer_lock
 from recsys.database.vector_index import EmbeddedTable
-from recsys.errors import SettingsError, SourceError
+from recsys.errors import NotReadyError, SettingsError, SourceError
 from recsys.folders import replaced_folder
 from recsys.registry import Kind, ModelFacts, make_current, register_model
 from recsys.tracklists.prepare import names_hash
@@ -77,6 +78,19 @@ class TakenUp:
     folder: Path
     already_there: bool
     """Its tables were filled before."""
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """What the manifest of a trained model says, whatever its kind.
+
+    Raises:
+        NotReadyError: there is none.
+    """
+    for file in sorted(folder.glob("*.json")):
+        manifest = json.loads(file.read_bytes())
+        if "names_hash" in manifest:
+            return dict(manifest)
+    raise NotReadyError(f"the model's folder {folder} is gone or damaged: run `recsys model import` again")
 
 
 def model_name(folder: Path, name: str | None) -> str:

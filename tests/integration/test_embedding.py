@@ -18,7 +18,7 @@ from recsys.catalog import ingest
 from recsys.config import Settings
 from recsys.database import connect
 from recsys.errors import EncoderError, NotReadyError
-from recsys.titles import EmbedSummary, embed, embed_titles, recommend, similar_titles
+from recsys.titles import EmbedSummary, embed_titles, recommend, similar_titles, vectors
 from recsys.titles.encoder import find_encoder
 from recsys.titles.smoothing import Smoothing, smoothed_profiles
 from tests.tiny_encoder import build_tiny_encoder
@@ -241,7 +241,7 @@ def test_only_new_titles_are_embedded_after_another_load(settings: Settings, tmp
 
 
 def test_progress_counts_up_to_the_last_title(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embed, "BATCH", 4)
+    monkeypatch.setattr(vectors, "BATCH", 4)
     seen: list[tuple[str, int, int]] = []
     embed_titles(settings, progress=lambda *step: seen.append(step))
     assert [step[1:] for step in seen if step[0] == "embedding titles"] == [(4, 6), (6, 6)]
@@ -254,7 +254,7 @@ class Stop(Exception):  # noqa: N818 -- no error, a person's decision
 def test_an_interrupted_run_goes_on_and_ends_the_same(
     settings: Settings, reading: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embed, "BATCH", 2)
+    monkeypatch.setattr(vectors, "BATCH", 2)
 
     def stop_in_the_third_batch(step: str, done: int, _all: int) -> None:
         if step == "embedding titles" and done == 6:
@@ -268,8 +268,8 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
             recommend(connection, "gym")
         summary = embed_titles(settings)
         assert (summary.embedded, summary.already_there) == (2, 4)
-        vectors, uninterrupted = vectors_of(connection, 1), vectors_of(reading, 1)
-        assert vectors == {name: pytest.approx(vector, abs=1e-5) for name, vector in uninterrupted.items()}
+        found, uninterrupted = vectors_of(connection, 1), vectors_of(reading, 1)
+        assert found == {name: pytest.approx(vector, abs=1e-5) for name, vector in uninterrupted.items()}
         assert profiles_of(connection) == profiles_of(reading)
 
 

@@ -292,7 +292,7 @@ def test_what_is_expected_is_written_for_one_recommender_and_outlives_new_profil
         starts = np.cumsum([0, *(len(names) for names, _ in chosen)])
         songs = np.array([places[name] for names, _ in chosen for name in names], dtype=np.int64)
         weights = np.array([weight for _, own in chosen for weight in own], dtype=np.float32)
-        write_learned(connection, model, entries, Profiles(starts, songs, weights))
+        write_learned(connection, model, entries, entries.title_ids, Profiles(starts, songs, weights))
 
     write(1, 0, 1)
     write(2, 2, 2)

@@ -11,7 +11,7 @@ import torch
 from scipy import sparse
 
 from recsys.errors import NotReadyError
-from recsys.titles import adapter, adapter_training
+from recsys.titles import adapter, adapter_training, expectation
 from recsys.titles.adapter import TitleAdapter
 from recsys.titles.adapter_training import (
     AdapterOptions,
@@ -23,6 +23,7 @@ from recsys.titles.adapter_training import (
     _weights_of,
     train_adapter,
 )
+from recsys.titles.smoothing import Profiles
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -91,6 +92,11 @@ def world() -> World:
 @pytest.fixture(scope="module")
 def learned(world: World) -> Learned:
     return world.learn()
+
+
+def expected_of(world: World, learned: Learned, tracks: int = 500) -> Profiles:
+    """The songs expected in playlists of each title."""
+    return learned.expectation.profiles(learned.adapter.learned(world.titles, world.vectors), tracks)
 
 
 @pytest.fixture(scope="module")
@@ -222,9 +228,9 @@ def learn_with_network(world: World, options: AdapterOptions) -> tuple[Learned, 
 
 @pytest.fixture(scope="module")
 def studied(world: World) -> tuple[World, Learned, _Network]:
-    """The world with artists, what is learned of it, of which 40 songs a title are kept, and the network."""
+    """The world with artists, what is learned of it, and the network."""
     by_artists = with_artists(world)
-    return by_artists, *learn_with_network(by_artists, replace(OPTIONS, tracks=40))
+    return by_artists, *learn_with_network(by_artists, OPTIONS)
 
 
 def song_vectors_in_a_loop(world: World, network: _Network) -> dict[int, list[float]]:
@@ -248,7 +254,7 @@ def test_expected_are_the_likeliest_songs_by_the_softmax_of_the_learned_vectors(
 ) -> None:
     world, learned, network = studied
     vectors = song_vectors_in_a_loop(world, network)
-    expected = learned.expected
+    expected = expected_of(world, learned, 40)
     assert expected.starts.tolist() == [40 * title for title in range(len(world.titles) + 1)]
     for title, outputs in enumerate(learned.adapter.learned(world.titles, world.vectors).tolist()):
         masses = {
@@ -270,15 +276,16 @@ def test_expected_is_what_the_network_that_was_trained_says(studied: tuple[World
     assert not network.training
     logits = logits_of(network, world, _bags(world.titles)[1]).astype(np.float64)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    songs = learned.expected.songs.reshape(len(world.titles), -1) - FIRST
-    weights = learned.expected.weights.reshape(songs.shape)
+    expected = expected_of(world, learned, 40)
+    songs = expected.songs.reshape(len(world.titles), -1) - FIRST
+    weights = expected.weights.reshape(songs.shape)
     # An adapter's features are kept in half precision.
     np.testing.assert_allclose(weights, np.take_along_axis(shares, songs, axis=1), rtol=0.05)
 
 
 def test_expected_are_songs_of_the_titles_taste(world: World, learned: Learned) -> None:
     """Five of six entries are of the taste, and all songs are kept where they are fewer than `tracks`."""
-    expected = learned.expected
+    expected = expected_of(world, learned)
     assert expected.starts.tolist() == [SONGS * len(TASTES) * title for title in range(len(world.titles) + 1)]
     for title, taste in enumerate(world.taste.tolist()):
         own = slice(expected.starts[title], expected.starts[title + 1])
@@ -293,14 +300,13 @@ def test_several_blocks_of_titles_are_expected_as_one(
 ) -> None:
     """36 titles, seven at a time."""
     _, learned, network = studied
-    vectors = network.song_vectors().detach().numpy()
-    outputs = learned.adapter.learned(world.titles, world.vectors)
-    songs = np.arange(FIRST, FIRST + len(vectors))
-    monkeypatch.setattr(adapter_training, "BLOCK", 7)
-    found = adapter_training._expected(outputs, vectors, songs, 40)
-    np.testing.assert_array_equal(found.starts, learned.expected.starts)
-    np.testing.assert_array_equal(found.songs, learned.expected.songs)
-    np.testing.assert_allclose(found.weights, learned.expected.weights, rtol=1e-5)
+    expected = expected_of(world, learned, 40)
+    np.testing.assert_array_equal(learned.expectation.vectors, network.song_vectors().detach().numpy())
+    monkeypatch.setattr(expectation, "BLOCK", 7)
+    found = expected_of(world, learned, 40)
+    np.testing.assert_array_equal(found.starts, expected.starts)
+    np.testing.assert_array_equal(found.songs, expected.songs)
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-5)
 
 
 # --- what artists share ----------------------------------------------------------------------------------------
@@ -318,7 +324,7 @@ def test_songs_that_are_rarely_held_are_like_those_of_their_artist_and_expected_
 
     def in_their_taste(learned: Learned) -> float:
         """The part of what is expected of rare songs that is expected in titles of their artist's taste."""
-        expected = learned.expected
+        expected = expected_of(world, learned)
         titles = np.repeat(np.arange(len(world.titles)), np.diff(expected.starts))
         is_rare = expected.songs >= songs
         is_own = world.taste[titles] == taste_of[expected.songs]
@@ -375,8 +381,8 @@ def test_only_the_most_held_songs_are_told_apart(world: World) -> None:
     found = world.learn(ten)
     assert same_weights(found.adapter, alone.adapter)
     # They are named by their places among all songs.
-    np.testing.assert_array_equal(found.expected.songs, most_held[alone.expected.songs])
-    np.testing.assert_array_equal(found.expected.weights, alone.expected.weights)
+    np.testing.assert_array_equal(found.expectation.songs, most_held[alone.expectation.songs])
+    np.testing.assert_array_equal(found.expectation.vectors, alone.expectation.vectors)
     assert most_held.max() >= 10
 
 
@@ -420,7 +426,9 @@ def test_a_playlist_counts_once_whatever_others_have_its_title(monkeypatch: pyte
     options = replace(OPTIONS, dropout=0.0, weight_decay=0.0, batch_size=20, least_steps=200)
     vectors = np.repeat(unit_vectors(1, seed=0), 2, axis=0)
     title_of = np.array([0] * 18 + [1] * 2)
-    expected = train_adapter(["gym", "jazz"], vectors, ones(lists, 6), title_of, nobody(6), options).expected
+    titles = ["gym", "jazz"]
+    learned = train_adapter(titles, vectors, ones(lists, 6), title_of, nobody(6), options)
+    expected = learned.expectation.profiles(learned.adapter.learned(titles, vectors), 6)
     for title in (0, 1):
         own = slice(6 * title, 6 * title + 6)
         assert dict(zip(expected.songs[own].tolist(), expected.weights[own].tolist(), strict=True)) == pytest.approx(

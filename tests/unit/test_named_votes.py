@@ -48,7 +48,7 @@ def votes_of(
     credited = np.zeros((len(entries.song_ids), len(artists)), dtype=np.float32)
     for place, songs in enumerate(artists.values()):
         credited[list(songs), place] = 1
-    votes = artist_votes(entries, known, sparse.csr_matrix(credited), titles, tracks)
+    votes, _ = artist_votes(entries, known, sparse.csr_matrix(credited), titles, tracks)
     return {vote.key: vote for vote in votes}
 
 
@@ -148,7 +148,9 @@ Vote = tuple[int, int, float, list[int], list[float]]
 
 def song_votes_of(titles: Sequence[str], playlists: Playlists, names: Mapping[int, str]) -> dict[str, Vote]:
     """`song_votes` by key; `names` are those of the songs whose names are known."""
-    votes = song_votes(made_up_entries(playlists), np.array(list(names), dtype=np.int64), list(names.values()), titles)
+    votes, _ = song_votes(
+        made_up_entries(playlists), np.array(list(names), dtype=np.int64), list(names.values()), titles
+    )
     assert all(vote.songs.dtype == np.int64 and vote.weights.dtype == np.float32 for vote in votes)
     assert len({vote.key for vote in votes}) == len(votes)
     return {vote.key: as_told(vote) for vote in votes}
@@ -292,4 +294,4 @@ def test_names_of_the_most_held_songs_are_known_in_two_playlists_at_least(monkey
     assert named.NAMED_SONGS == 20_000
     for most, expected in ((20_000, [1, 2, 3, 4]), (3, [1, 2, 3]), (1, [2])):
         monkeypatch.setattr(named, "NAMED_SONGS", most)
-        assert named_songs(entries).tolist() == expected
+        assert named_songs(entries.holders()).tolist() == expected

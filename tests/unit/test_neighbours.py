@@ -13,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from recsys.titles import smoothing
-from recsys.titles.smoothing import Profiles, Smoothing, neighbour_profiles
+from recsys.titles.smoothing import Heard, Profiles, Smoothing, neighbour_profiles
 
 Profile = dict[int, float]
 """Song -> weight, in the order in which a profile has them."""
@@ -33,7 +33,7 @@ def heard(
         np.array([song for profile in profiles for song in profile], dtype=np.int64),
         np.array([weight for profile in profiles for weight in profile.values()], dtype=np.float32),
     )
-    found = neighbour_profiles(given, np.asarray(vectors, dtype=np.float32), np.array(playlists), options)
+    found = neighbour_profiles(Heard(given, np.asarray(vectors, dtype=np.float32), np.array(playlists)), options)
     songs, weights = found.songs.tolist(), found.weights.tolist()
     assert (found.starts[0], found.starts[-1]) == (0, len(songs))
     assert (found.starts.dtype, found.songs.dtype, found.weights.dtype) == (np.int64, np.int64, np.float32)
@@ -178,7 +178,7 @@ def test_progress_counts_titles_block_by_block(monkeypatch: pytest.MonkeyPatch) 
     own = Profiles(np.arange(6), np.zeros(5, dtype=np.int64), np.ones(5, dtype=np.float32))
     seen: list[tuple[int, int]] = []
     vectors = np.ones((5, 1), dtype=np.float32)
-    neighbour_profiles(own, vectors, np.ones(5, dtype=np.int64), OPTIONS, lambda *step: seen.append(step))
+    neighbour_profiles(Heard(own, vectors, np.ones(5, dtype=np.int64)), OPTIONS, lambda *step: seen.append(step))
     assert seen == [(2, 5), (4, 5), (5, 5)]
 
 

@@ -1,0 +1,54 @@
+"""`recsys refresh`: what is new, from sources to answers."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from . import output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from recsys.catalog import Counts
+    from recsys.catalog.known import KnownPath
+
+MARKS = {"refreshed": "new", "unchanged": "same", "left": "left", "failed": "wrong"}
+
+
+def refresh(
+    sources: bool = typer.Option(True, help="First load what is new in everything that was loaded before."),
+    whole: bool = typer.Option(False, "--whole", help="Work everything out anew, also what did not change."),
+    as_json: bool = output.JSON,
+) -> None:
+    """Bring what is new from sources to answers, without training anything.
+
+    Files that changed and databases are loaded again as they were before; new titles are embedded, what playlists that
+    changed say is worked out, and recommenders of tracklists answer from the tracklists of now. Made to be run every
+    night. Exit code 1 says that something is wrong.
+    """
+    from recsys.config import load_settings
+    from recsys.refresh import Refreshed
+    from recsys.refresh import refresh as run
+
+    done: list[Refreshed] = []
+    with output.resumable(), output.steps("refreshing") as show:
+
+        def loading(known: "KnownPath") -> "Callable[[int, Counts], None]":
+            name = f"loading {known.source}"
+            show(name, 0, 0)
+            return lambda _bytes, counts: show(f"{name}: {counts.read:,} lists", 0, 0)
+
+        for one in run(load_settings(), whole=whole, sources=sources, loading=loading, progress=show):
+            done.append(one)
+    if as_json:
+        output.print_json(done)
+    elif done:
+        made = output.table(("", "left"), ("what", "left"), ("", "left"), ("found", "left"))
+        output.print_table(made, [(MARKS[one.state], one.subject, one.name, one.found) for one in done])
+    else:
+        output.note("nothing was loaded yet: see `recsys ingest --help`")
+    for one in done:
+        if one.advice:
+            output.note(f"{one.name}: {one.advice}")
+    if any(one.state == "failed" for one in done):
+        raise typer.Exit(1)
