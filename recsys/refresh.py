@@ -124,7 +124,8 @@ def _title(done: TitleRefresh) -> Refreshed:
     )
     advice = None
     if done.later > STALE_SHARE * done.playlists:
-        advice = f"it learned before {done.later / done.playlists:.0%} of the playlists were there: run `recsys titles embed`"
+        share = f"{done.later / done.playlists:.0%}"
+        advice = f"it learned before {share} of the playlists were there: run `recsys titles embed`"
     return Refreshed("titles", done.name, "refreshed" if done.profiles else "unchanged", found, advice)
 
 
