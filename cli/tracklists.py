@@ -28,7 +28,7 @@ def prepare(
         0.0, min=0.0, max=0.9, metavar="SHARE",
         help="Leave this share of the DJs out, to be met when all is learned; needs --before.",
     ),
-    seed: int = typer.Option(0, min=0, help="Of what is drawn to be held out."),
+    seed: int = typer.Option(0, min=0, metavar="NUMBER", help="Of what is drawn to be held out."),
     least_information: float = typer.Option(
         20.0, min=0.0, metavar="SUM",
         help="Keep songs from this sum of their pairs' weights on, 1 / positions apart; about four plays.",

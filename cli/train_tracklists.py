@@ -36,7 +36,7 @@ def train(
     epochs: int | None = typer.Option(
         None, min=1, metavar="COUNT", help="Of tl-mgccf, 600 by default, and of tl-lstm, 100."
     ),
-    seed: int = typer.Option(0, min=0, help="The same seed makes the same model."),
+    seed: int = typer.Option(0, min=0, metavar="NUMBER", help="The same seed makes the same model."),
     as_json: bool = output.JSON,
 ) -> None:  # fmt: skip
     """Train a model on a snapshot; needs no database.
