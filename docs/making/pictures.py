@@ -83,8 +83,8 @@ LEVELS = (
     ),
     ("of the songs", (("DJ HMC - 6 AM", 0.040), ("21 others", 0.960))),
 )
-"""How the sixth song of `recsys generate --seed "Joey Beltram - Energy Flash" --dj "Adam Beyer"` was drawn: on each level
-what is above the threshold, with probabilities, the one that was drawn first."""
+"""How the sixth song after "Joey Beltram - Energy Flash" was drawn, as Adam Beyer would go on: on each level what is
+above the threshold, with probabilities, the one that was drawn first."""
 
 WIDTH = 860
 
