@@ -24,61 +24,16 @@ table, UK is unique; "null" stands where a column may be so. Tables of another d
 """
 
 VIEWS = {
-    "title_stats": (
-        ("title_id", "title", "playlists", "entries", "followers"),
-        "titles, with how many playlists carry them and what these hold",
-    ),
-    "track_stats": (("track_id", "song_id", "playlists"), "tracks that playlists hold (materialised)"),
-    "song_stats": (
-        ("song_id", "track_id", "playlists", "tracklists"),
-        "songs, with the lists that hold them (materialised)",
-    ),
-    "cluster_stats": (
-        ("clustering_id", "number", "playlists", "exact_match", "is_miscellaneous", "top_titles", "mean_distance"),
-        "clusters of playlists",
-    ),
-    "dj_profile": (
-        (
-            "dj_id",
-            "name",
-            "tracklists",
-            "first_played_on",
-            "last_played_on",
-            "plays",
-            "songs",
-            "top_artists",
-            "top_songs",
-        ),
-        "DJs, with their tracklists, plays, main artists and songs",
-    ),
-    "song_cluster": (
-        ("model_id", "level", "song_id", "cluster", "probability"),
-        "clusters of each song on three levels",
-    ),
-    "song_cluster_stats": (
-        ("model_id", "level", "cluster", "parent", "songs", "plays", "top_artists", "top_songs"),
-        "clusters of songs, with their songs, plays and artists",
-    ),
-    "leaderboard": (
-        (
-            "subject",
-            "split",
-            "protocol",
-            "part",
-            "metric",
-            "k",
-            "method",
-            "value",
-            "low",
-            "high",
-            "playlists",
-            "run_id",
-            "created_at",
-        ),
-        "the latest result of each method, with intervals",
-    ),
+    "cluster_stats": "Clusters of playlists: how many, their most frequent titles, how far from the centre they are.",
+    "dj_profile": "A DJ's tracklists, plays, main artists and songs.",
+    "leaderboard": "What was measured: the last run of each method, with bootstrap intervals.",
+    "song_cluster": "How far a song belongs to clusters of a tracklist model, on three levels, 0 the smallest.",
+    "song_cluster_stats": "Clusters of songs: how many songs and plays, the main artists and songs.",
+    "song_stats": "In how many playlists and tracklists a song stands, and its most held track; materialised.",
+    "title_stats": "Normalised titles of playlists: how many playlists, entries and followers.",
+    "track_stats": "In how many playlists a track stands; materialised.",
 }
-"""Columns of each view, and what its rows are; `tests/integration/test_schema_documented.py` compares them."""
+"""What each view holds."""
 
 SECTION = re.compile(r"^# --- (.+?) -+$|^class (\w+)\(Table\)", re.MULTILINE)
 
@@ -90,11 +45,8 @@ def schema_page() -> str:
     for name, members in _sections():
         lines = [_described(member, documented.get(member.__name__, {})) for member in members]
         parts.append(f"## {name[0].upper()}{name[1:]}\n\n{_diagram([_table(m) for m in members])}\n\n{''.join(lines)}")
-    rows = [
-        (f"`{name}`", f"{what}: {', '.join(f'`{column}`' for column in columns)}")
-        for name, (columns, what) in VIEWS.items()
-    ]
-    parts.append("## Views\n\n" + table(("view", "rows are"), rows))
+    rows = [(f"`{name}`", what) for name, what in VIEWS.items()]
+    parts.append("## Views\n\n" + table(("view", "holds"), rows))
     return "\n".join(parts)
 
 
