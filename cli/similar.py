@@ -80,9 +80,7 @@ MODEL = typer.Option(None, metavar="NAME", help="Which tracklist recommender; th
 
 
 @app.command("artist")
-def similar_artist(
-    artist: str = NAMED, n: int = N, model: str = MODEL, as_json: bool = output.JSON
-) -> None:
+def similar_artist(artist: str = NAMED, n: int = N, model: str = MODEL, as_json: bool = output.JSON) -> None:
     """Artists who go together in tracklists."""
     from recsys.catalog import find_artist
     from recsys.config import load_settings
@@ -107,9 +105,7 @@ def similar_artist(
 
 
 @app.command("dj")
-def similar_dj(
-    dj: str = NAMED, n: int = N, model: str = MODEL, as_json: bool = output.JSON
-) -> None:
+def similar_dj(dj: str = NAMED, n: int = N, model: str = MODEL, as_json: bool = output.JSON) -> None:
     """DJs who play the same music."""
     from recsys.catalog import find_dj
     from recsys.config import load_settings

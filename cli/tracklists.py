@@ -9,6 +9,9 @@ from . import next_song, output, song_clusters, train_tracklists
 
 app = typer.Typer(no_args_is_help=True, help="Songs, artists and DJs that go together in tracklists.")
 
+FEW_DJS = 20
+"""Fewer than so many make intervals wider than differences."""
+
 
 @app.command()
 def prepare(
@@ -58,6 +61,13 @@ def prepare(
     if date and not summary.held_out.get("later tracklists"):
         span = f"is of {date} or later" if until is None else f"lies between {date} and {until.date()}"
         output.note(f"warning: no tracklist {span}, so none is held out to be foretold")
+    _, djs = summary.sizes["DJs"]
+    if date and djs < FEW_DJS:
+        kept = f"only {djs}" if djs else "none"
+        output.note(
+            f"warning: of all DJs before {date} {kept} repeated songs enough to learn from: what is measured on so few"
+            " says little"
+        )
     if as_json:
         output.print_json([summary])
         return

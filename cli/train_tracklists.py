@@ -69,13 +69,14 @@ def train(
 
 def _recommender(snapshot: Path, out: Path, model: Model, seed: int, epochs: int) -> dict[str, float]:
     from recsys.config import load_settings
+    from recsys.folders import training_state
     from recsys.tracklists.graph_snapshot import load_graph_snapshot
     from recsys.tracklists.recommender import ModelName, train_recommender, training_options
 
     graph, facts = load_graph_snapshot(snapshot)
     name: ModelName = "blend" if model is Model.BLEND else "tl-mgccf"
     options = training_options(name, seed=seed, epochs=epochs, device=load_settings().device)
-    with output.resumable(model is Model.TL_MGCCF), output.steps("recommender") as show:
+    with output.resumable(model is Model.TL_MGCCF, training_state(out)), output.steps("recommender") as show:
         return train_recommender(graph, facts, out, options, progress=show).metrics
 
 
@@ -93,10 +94,11 @@ def _next(snapshot: Path, out: Path, seed: int) -> dict[str, float]:
 
 def _network(snapshot: Path, out: Path, recommender: Path | None, seed: int, epochs: int) -> dict[str, float]:
     from recsys.config import load_settings
+    from recsys.folders import training_state
     from recsys.sequences.sequence_model import train_sequence_model
     from recsys.sequences.sequence_options import SequenceOptions
 
     options = SequenceOptions(epochs=epochs, seed=seed, device=load_settings().device)
-    with output.resumable(), output.steps("network") as show:
+    with output.resumable(state=training_state(out)), output.steps("network") as show:
         trained = train_sequence_model(snapshot, out, options, recommender=recommender, progress=show)
     return trained.metrics

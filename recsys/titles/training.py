@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecsysError as error:
         sys.stderr.write(f"recsys: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing is kept\n")
+        return 1
     if is_first:
         sys.stdout.write(f"{json.dumps(asdict(summary), default=str)}\n")
     return 0
