@@ -103,6 +103,13 @@ def test_commands_are_commands_with_these_options(page: Path) -> None:
             raise AssertionError(f"{shlex.join(words)}: {error}") from None
 
 
+def test_the_index_names_every_command_and_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    root: Any = typer.main.get_command(app)
+    assert [name for name in root.commands if f"`recsys {name}`" not in index] == []
+    assert [page.name for page in PAGES[1:] if f"]({page.name})" not in index and page.name != "README.md"] == []
+
+
 @pytest.mark.parametrize(
     "line",
     [
