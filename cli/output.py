@@ -165,15 +165,16 @@ def steps(name: str) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def resumable(is_so: bool = True, state: Path | None = None) -> Iterator[None]:
-    """Work whose finished parts outlive Ctrl-C, of a training once its state is there: says so, ends the command."""
+    """Work that goes on where Ctrl-C stopped it, if it is so; of a training, if the folder of its state is there.
+
+    Says what is kept, and ends the command.
+    """
     from recsys.progress import interruption
 
     try:
         yield
     except KeyboardInterrupt:
-        if not is_so:
-            raise
-        note(interruption(state))
+        note(interruption(is_so and (state is None or state.exists())))
         raise typer.Exit(1) from None
 
 

@@ -88,7 +88,7 @@ def _next(snapshot: Path, out: Path, seed: int) -> dict[str, float]:
 
     graph, facts = load_graph_snapshot(snapshot)
     order = load_running_order(snapshot, facts.content_hash)
-    with output.steps("next songs") as show:
+    with output.resumable(False), output.steps("next songs") as show:
         return train_next_recommender(graph, order, facts, out, NextOptions(seed=seed), progress=show).metrics
 
 

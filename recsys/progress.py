@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, and how much of how much is done (0 of 0 where that is unknown)."""
@@ -49,8 +48,8 @@ def _line(step: str, done: int, of: int) -> str:
     return f"{step} ({done})\n" if done else f"{step}\n"
 
 
-def interruption(state: Path | None = None) -> str:
-    """What Ctrl-C leaves of work that goes on where it was; of a training, once the folder of its state is there."""
-    if state is None or state.exists():
+def interruption(is_kept: bool) -> str:
+    """What Ctrl-C leaves."""
+    if is_kept:
         return "interrupted: what was finished is kept, run the same command again to go on"
-    return "interrupted: no epoch was finished, so nothing is kept yet"
+    return "interrupted: nothing is kept"

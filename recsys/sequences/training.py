@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"recsys: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(f"{interruption(training_state(given.output))}\n")
+        sys.stderr.write(f"{interruption(training_state(given.output).exists())}\n")
         return 1
     if rank == 0:
         sys.stdout.write(f"{json.dumps(asdict(trained), default=str)}\n")

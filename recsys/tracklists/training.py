@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"recsys: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(f"{interruption(training_state(given.output))}\n")
+        is_kept = given.model == "tl-mgccf" and training_state(given.output).exists()
+        sys.stderr.write(f"{interruption(is_kept)}\n")
         return 1
     sys.stdout.write(f"{json.dumps(asdict(trained), default=str)}\n")
     return 0

@@ -61,6 +61,6 @@ def test_what_ctrl_c_leaves_of_a_training_is_told_by_whether_its_state_is_there(
         said.append(capsys.readouterr().err)
         state.mkdir(exist_ok=True)
     assert said == [
-        "interrupted: no epoch was finished, so nothing is kept yet\n",
+        "interrupted: nothing is kept\n",
         "interrupted: what was finished is kept, run the same command again to go on\n",
     ]
