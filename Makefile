@@ -9,7 +9,7 @@ DEMO_TITLE ?= late night drum and bass
 DEMO_TRACK ?= Digital - Deadline
 DEMO_DJ ?= Adam Beyer
 
-.PHONY: demo test lint install install-test clean
+.PHONY: demo docs test lint install install-test clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "recsys needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -48,6 +48,10 @@ demo: install
 
 test: install-test
 	$(BIN)/python -m pytest
+
+# What of docs/ is made from the code; a test compares it.
+docs: install
+	$(BIN)/python -m docs.making
 
 lint: install-test
 	$(BIN)/ruff format --check

@@ -88,7 +88,7 @@ def evaluate(
     split: str = typer.Option("clean", metavar="NAME", help="The split, see `recsys titles split`."),
     part: Part = typer.Option(Part.VALIDATION, metavar="PART", help="validation, or test for what is reported once."),
     limit: int | None = typer.Option(None, min=1, metavar="COUNT", help="So many playlists of a category at most."),
-    seed: int = typer.Option(0, help="Of what a category chooses at random."),
+    seed: int = typer.Option(0, metavar="NUMBER", help="Of what a category chooses at random."),
     as_json: bool = output.JSON,
 ) -> None:
     """The ten categories of the RecSys Challenge 2018, one by one, beside item kNN and implicit ALS.

@@ -28,7 +28,7 @@ def evaluate(
     least_lists: int = typer.Option(5, min=0, metavar="COUNT", help="Ask for DJs with so many tracklists before."),
     least_songs: int = typer.Option(15, min=0, metavar="COUNT", help="And with so many songs."),
     least_plays: int = typer.Option(5, min=0, metavar="COUNT", help="Count songs of so many plays, in all tracklists."),
-    seed: int = typer.Option(0, min=0, help="Of what methods draw."),
+    seed: int = typer.Option(0, min=0, metavar="NUMBER", help="Of what methods draw."),
     as_json: bool = output.JSON,
 ) -> None:  # fmt: skip
     """DJs: what was held out of their plays, foretold by every method in one run.

@@ -41,7 +41,7 @@ def evaluate(
         None, min=1, metavar="COUNT",
         help="Foretell nothing, but let each --model generate a list for so many later tracklists, and compare them.",
     ),
-    seed: int = typer.Option(0, min=0, help="Of what is drawn."),
+    seed: int = typer.Option(0, min=0, metavar="NUMBER", help="Of what is drawn."),
     as_json: bool = output.JSON,
 ) -> None:  # fmt: skip
     """Tracklists: the next song of those that were held out, foretold by every method in one run.

@@ -131,7 +131,7 @@ def finetune(
         device=device.value,
         deterministic=not fast,
     )
-    with output.steps("training") as show:
+    with output.resumable(False), output.steps("training") as show:
         summary = train(
             folder, load_title_snapshot(snapshot), options, result, base=encoder or folder.name, progress=show
         )

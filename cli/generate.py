@@ -43,8 +43,8 @@ def generate(
     like: list[str] = LIKE,
     likes: Path = LIKES,
     length: int = typer.Option(15, min=1, metavar="COUNT", help="Songs of a list, with those that it begins with."),
-    user_weight: float = typer.Option(
-        1.0, min=0.0, metavar="NUMBER", help="Of the DJ or the likes against the seed songs."
+    user_weight: float | None = typer.Option(
+        None, min=0.0, metavar="NUMBER", help="Of the DJ or the likes against the seed songs; 1 by default."
     ),
     temperature: str = typer.Option(
         "1,1,1", metavar="A,B,C", help="Of the levels of clusters, the top one first; over 1 is safer."
@@ -75,6 +75,8 @@ def generate(
         raise typer.BadParameter("give a song to begin with, or a title with --title", param_hint="--seed")
     if dj and (like or likes):
         raise typer.BadParameter("ask for one of --dj and --like", param_hint="--dj")
+    if user_weight is not None and not (dj or like or likes):
+        raise typer.BadParameter("there is nobody to weigh: add --dj or --like", param_hint="--user-weight")
     if n_lists > 1:
         require_room_for_several(form, out)
     temperatures = _numbers(temperature, 3, "--temperature")
@@ -94,7 +96,7 @@ def generate(
         has_beam=beam,
         max_per_artist=max_per_artist,
         knobs=Knobs(
-            user_weight,
+            1.0 if user_weight is None else user_weight,
             (temperatures[0], temperatures[1], temperatures[2]),
             (thresholds[0], thresholds[1], thresholds[2], thresholds[3]),
         ),
@@ -110,7 +112,7 @@ def generate(
             if explain:
                 _print_explained(tracks, made.levels)
             else:
-                print_tracks(tracks, 2)
+                print_tracks(tracks, 2, score="log chance")
     _tell(made, length, n_lists)
 
 

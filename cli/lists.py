@@ -77,9 +77,9 @@ def form_of(
         raise typer.BadParameter(message, param_hint="--output") from None
 
 
-def print_tracks(tracks: "Sequence[ListedTrack]", digits: int) -> None:
-    """A table of tracks, their artists and scores."""
-    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"))
+def print_tracks(tracks: "Sequence[ListedTrack]", digits: int, *, score: str = "score") -> None:
+    """A table of tracks, their artists and scores, which are called so in its head."""
+    made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), (score, "right"))
     output.print_table(made, [(t.rank, t.full_title, t.artist, f"{t.score:.{digits}f}") for t in tracks])
 
 
@@ -91,7 +91,7 @@ def wrote_file(
         from recsys.export import export_playlist
 
         output.write_result(export_playlist(tracks, file_format.value, name), out)
-        _tell_left_out(*left_out(tracks, file_format), len(tracks))
+        _tell_lacking(file_format, _lacking(tracks, file_format), len(tracks))
         return True
     return wrote_json_lines((output.json_line(track) for track in tracks), out, as_json=as_json)
 
@@ -104,21 +104,28 @@ def wrote_json_lines(lines: Iterable[str], out: Path | None, *, as_json: bool) -
     return True
 
 
-def left_out(tracks: "Sequence[ListedTrack]", file_format: FileFormat) -> tuple[int, str]:
-    """How many tracks a format leaves out, and what they lack."""
+LACKING = {
+    FileFormat.URIS: ("URI", "left out"),
+    FileFormat.LINKS: ("Spotify URI", "left out"),
+    FileFormat.M3U8: ("URI", "written as names of files"),
+}
+"""What formats want of a track, and what becomes of one without it."""
+
+
+def _lacking(tracks: "Sequence[ListedTrack]", file_format: FileFormat) -> int:
+    """How many tracks lack what a format wants."""
     from recsys.export import link
 
-    if file_format is FileFormat.URIS:
-        return sum(track.uri is None for track in tracks), "URI"
     if file_format is FileFormat.LINKS:
-        return sum(link(track.uri) is None for track in tracks), "Spotify URI"
-    return 0, ""
+        return sum(link(track.uri) is None for track in tracks)
+    return sum(track.uri is None for track in tracks) if file_format in LACKING else 0
 
 
-def _tell_left_out(without: int, what: str, of: int) -> None:
-    if without:
-        lacks = f"has no {what} and is" if without == 1 else f"have no {what} and are"
-        output.note(f"{without} of {of} tracks {lacks} left out")
+def _tell_lacking(file_format: FileFormat, lacking: int, of: int) -> None:
+    if lacking:
+        what, fate = LACKING[file_format]
+        lacks = f"has no {what} and is" if lacking == 1 else f"have no {what} and are"
+        output.note(f"{lacking} of {of} tracks {lacks} {fate}")
 
 
 def write_lists(
@@ -134,17 +141,15 @@ def write_lists(
         output.write_pieces(rekordbox_library(lists), out)
         return
     assert out is not None
-    number = without = tracks_written = 0
-    what = ""
+    number = lacking = tracks_written = 0
     for number, (name, tracks) in enumerate(lists, start=1):
         output.write_file((export_playlist(tracks, file_format.value, name),), numbered(out, number))
-        missing, what = left_out(tracks, file_format)
-        without += missing
+        lacking += _lacking(tracks, file_format)
         tracks_written += len(tracks)
     if number:
         last = f" to {numbered(out, number).name}" if number > 1 else ""
         output.note(f"written: {numbered(out, 1)}{last}")
-    _tell_left_out(without, what, tracks_written)
+    _tell_lacking(file_format, lacking, tracks_written)
 
 
 def numbered(out: Path, number: int) -> Path:

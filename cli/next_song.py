@@ -1,5 +1,6 @@
 """`recsys tracklists next`: what follows tracklists that somebody has begun."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 from recsys.errors import RecsysError
 
 from . import output
-from .lists import FORMAT, OUTPUT, FileFormat, form_of, require_room_for_several, write_lists
+from .lists import FORMAT, OUTPUT, FileFormat, form_of, print_tracks, require_room_for_several, write_lists
 
 if TYPE_CHECKING:
     from recsys.sequences.next_answers import NextAnswer
@@ -24,22 +25,26 @@ def next_(
     ),
     k: int = typer.Option(20, "--k", "-k", min=1, max=1_000, metavar="COUNT", help="Songs for each."),
     model: str = typer.Option(None, metavar="NAME", help="Which recommender of next songs; the last one by default."),
+    as_json: bool = typer.Option(False, "--json", help="JSON lines, also on a terminal."),
     file_format: FileFormat = FORMAT,
-    out: Path = OUTPUT,
+    out: Path | None = OUTPUT,
 ) -> None:  # fmt: skip
-    """The songs most likely to come next, a line {id, tracks: [{title, artists, score}]} a beginning, best first.
+    """The songs most likely to come next, best first, after each tracklist that somebody has begun.
 
-    In a file format, each beginning has a file with its number; rekordbox has all of them in one.
+    On a terminal they are tables, elsewhere a line {id, tracks: [{title, artists, score}]} a beginning. In a file
+    format, each beginning has a file with its number; rekordbox has all of them in one.
 
     No song of the beginning is among them. Whatever of it is known is used: songs, artists, DJ, date, the programme by
     its title. What cannot be read is listed, and the rest is answered.
     """
-    form = form_of(as_json=False, file_format=file_format, out=out, else_json=True)
+    form = form_of(as_json=as_json, file_format=file_format, out=out, else_json=True)
     require_room_for_several(form, out)
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
     from recsys.sequences.next_answers import next_songs
 
+    has_tables = form is None and not as_json and out is None and sys.stdout.isatty()
+    shown: list[NextAnswer] = []
     rejected: list[str] = []
     unknown = answered = 0
 
@@ -66,10 +71,16 @@ def next_(
                 output.note(reason)
             raise RecsysError(f"{file} holds no beginning of a tracklist that can be read{why}")
         told = chain((first,), answers)
-        if form is None:
+        if has_tables:
+            # They are printed once the progress bar has left the terminal.
+            shown = list(told)
+        elif form is None:
             output.write_pieces((f"{_line(answer)}\n" for answer in told), out)
         else:
             write_lists(((f"after {answer.id}", answer.tracks) for answer in told), form, out)
+    for answer in shown:
+        output.print_facts([("after", str(answer.id))])
+        print_tracks(answer.tracks, 4)
     for reason in rejected:
         output.note(reason)
     if unknown:

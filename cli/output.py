@@ -139,7 +139,15 @@ def progress(*, of_bytes: bool = False) -> "Iterator[Progress]":
 
 @contextmanager
 def steps(name: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for long work that tells its steps; yields what the work calls."""
+    """A progress bar for long work that tells its steps, or a line now and then where stderr is not a terminal.
+
+    Yields what the work calls.
+    """
+    if not sys.stderr.isatty():
+        from recsys.progress import by_time
+
+        yield by_time(lambda line: note(line.rstrip()))
+        return
     with progress() as bar:
         task = bar.add_task(name, total=None)
         last = name
@@ -156,14 +164,17 @@ def steps(name: str) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def resumable(is_so: bool = True) -> Iterator[None]:
-    """Work whose finished parts outlive Ctrl-C: says so, and ends the command."""
+def resumable(is_so: bool = True, state: Path | None = None) -> Iterator[None]:
+    """Work that goes on where Ctrl-C stopped it, if it is so; of a training, if the folder of its state is there.
+
+    Says what is kept, and ends the command.
+    """
+    from recsys.progress import interruption
+
     try:
         yield
     except KeyboardInterrupt:
-        if not is_so:
-            raise
-        note("interrupted: what was finished is kept, run the same command again to go on")
+        note(interruption(is_so and (state is None or state.exists())))
         raise typer.Exit(1) from None
 
 

@@ -75,13 +75,12 @@ def similar_title(
     output.print_table(made, [(t.title, f"{t.similarity:.3f}", output.number(t.playlists)) for t in titles])
 
 
+NAMED = typer.Argument(metavar="NAME", help="As tracklists name them, or near it.")
 MODEL = typer.Option(None, metavar="NAME", help="Which tracklist recommender; the last one by default.")
 
 
 @app.command("artist")
-def similar_artist(
-    artist: str = typer.Argument(metavar="NAME"), n: int = N, model: str = MODEL, as_json: bool = output.JSON
-) -> None:
+def similar_artist(artist: str = NAMED, n: int = N, model: str = MODEL, as_json: bool = output.JSON) -> None:
     """Artists who go together in tracklists."""
     from recsys.catalog import find_artist
     from recsys.config import load_settings
@@ -106,9 +105,7 @@ def similar_artist(
 
 
 @app.command("dj")
-def similar_dj(
-    dj: str = typer.Argument(metavar="NAME"), n: int = N, model: str = MODEL, as_json: bool = output.JSON
-) -> None:
+def similar_dj(dj: str = NAMED, n: int = N, model: str = MODEL, as_json: bool = output.JSON) -> None:
     """DJs who play the same music."""
     from recsys.catalog import find_dj
     from recsys.config import load_settings

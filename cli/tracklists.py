@@ -9,6 +9,9 @@ from . import next_song, output, song_clusters, train_tracklists
 
 app = typer.Typer(no_args_is_help=True, help="Songs, artists and DJs that go together in tracklists.")
 
+FEW_DJS = 20
+"""Fewer than so many make intervals wider than differences."""
+
 
 @app.command()
 def prepare(
@@ -28,7 +31,7 @@ def prepare(
         0.0, min=0.0, max=0.9, metavar="SHARE",
         help="Leave this share of the DJs out, to be met when all is learned; needs --before.",
     ),
-    seed: int = typer.Option(0, min=0, help="Of what is drawn to be held out."),
+    seed: int = typer.Option(0, min=0, metavar="NUMBER", help="Of what is drawn to be held out."),
     least_information: float = typer.Option(
         20.0, min=0.0, metavar="SUM",
         help="Keep songs from this sum of their pairs' weights on, 1 / positions apart; about four plays.",
@@ -58,6 +61,13 @@ def prepare(
     if date and not summary.held_out.get("later tracklists"):
         span = f"is of {date} or later" if until is None else f"lies between {date} and {until.date()}"
         output.note(f"warning: no tracklist {span}, so none is held out to be foretold")
+    _, djs = summary.sizes["DJs"]
+    if date and djs < FEW_DJS:
+        kept = f"only {djs}" if djs else "none"
+        output.note(
+            f"warning: of all DJs before {date} {kept} repeated songs enough to learn from: what is measured on so few"
+            " says little"
+        )
     if as_json:
         output.print_json([summary])
         return

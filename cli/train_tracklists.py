@@ -36,7 +36,7 @@ def train(
     epochs: int | None = typer.Option(
         None, min=1, metavar="COUNT", help="Of tl-mgccf, 600 by default, and of tl-lstm, 100."
     ),
-    seed: int = typer.Option(0, min=0, help="The same seed makes the same model."),
+    seed: int = typer.Option(0, min=0, metavar="NUMBER", help="The same seed makes the same model."),
     as_json: bool = output.JSON,
 ) -> None:  # fmt: skip
     """Train a model on a snapshot; needs no database.
@@ -69,13 +69,14 @@ def train(
 
 def _recommender(snapshot: Path, out: Path, model: Model, seed: int, epochs: int) -> dict[str, float]:
     from recsys.config import load_settings
+    from recsys.folders import training_state
     from recsys.tracklists.graph_snapshot import load_graph_snapshot
     from recsys.tracklists.recommender import ModelName, train_recommender, training_options
 
     graph, facts = load_graph_snapshot(snapshot)
     name: ModelName = "blend" if model is Model.BLEND else "tl-mgccf"
     options = training_options(name, seed=seed, epochs=epochs, device=load_settings().device)
-    with output.resumable(model is Model.TL_MGCCF), output.steps("recommender") as show:
+    with output.resumable(model is Model.TL_MGCCF, training_state(out)), output.steps("recommender") as show:
         return train_recommender(graph, facts, out, options, progress=show).metrics
 
 
@@ -87,16 +88,17 @@ def _next(snapshot: Path, out: Path, seed: int) -> dict[str, float]:
 
     graph, facts = load_graph_snapshot(snapshot)
     order = load_running_order(snapshot, facts.content_hash)
-    with output.steps("next songs") as show:
+    with output.resumable(False), output.steps("next songs") as show:
         return train_next_recommender(graph, order, facts, out, NextOptions(seed=seed), progress=show).metrics
 
 
 def _network(snapshot: Path, out: Path, recommender: Path | None, seed: int, epochs: int) -> dict[str, float]:
     from recsys.config import load_settings
+    from recsys.folders import training_state
     from recsys.sequences.sequence_model import train_sequence_model
     from recsys.sequences.sequence_options import SequenceOptions
 
     options = SequenceOptions(epochs=epochs, seed=seed, device=load_settings().device)
-    with output.resumable(), output.steps("network") as show:
+    with output.resumable(state=training_state(out)), output.steps("network") as show:
         trained = train_sequence_model(snapshot, out, options, recommender=recommender, progress=show)
     return trained.metrics

@@ -57,6 +57,11 @@ def check_replaceable(folder: Path, marker: str) -> None:
         raise SourceError(f"{folder} holds something else: name a new or an empty folder")
 
 
+def training_state(folder: Path) -> Path:
+    """The hidden folder beside one that a training writes, in which it keeps what it goes on from."""
+    return folder.absolute().with_name(f".{folder.name}.training")
+
+
 @contextmanager
 def replaced_folder(folder: Path, marker: str) -> Iterator[Path]:
     """A draft folder that takes the place of `folder` once the block ends well; until then, what was there stays.

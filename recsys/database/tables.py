@@ -266,7 +266,7 @@ class TracklistTrack(Table):
     credit: Mapped[str | None]
 
 
-# --- what is learned -------------------------------------------------------------------------------------------
+# --- models, and what is learned of titles ---------------------------------------------------------------------
 
 
 class Model(Table):
@@ -375,6 +375,9 @@ class SongProfile(Table):
     weights: Mapped[list[float]] = mapped_column(ARRAY(REAL))
 
 
+# --- what is learned of tracklists -----------------------------------------------------------------------------
+
+
 class SongEmbedding(Table):
     """A song's unit vector under one tracklist model, in one space with the DJs'."""
 
@@ -443,6 +446,9 @@ class SongMembership(Table):
     probabilities: Mapped[list[float]] = mapped_column(ARRAY(REAL))
     is_acapella: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     """Whether the song is a voice alone, which lists do without; told by its name, once."""
+
+
+# --- playlists divided and grouped -----------------------------------------------------------------------------
 
 
 class Split(Table):

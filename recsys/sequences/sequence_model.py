@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from recsys import __version__
-from recsys.folders import Layout, check_replaceable, replaced_folder
+from recsys.folders import Layout, check_replaceable, replaced_folder, training_state
 from recsys.progress import Progress, silent
 from recsys.sequences.encoders import EncoderState
 from recsys.sequences.foreteller import Foreteller
@@ -243,7 +243,7 @@ def train_sequence_model(
     progress("placing songs", 0, 0)
     features = song_features(snapshot, graph_facts, recommender)
     data = sequence_data(snapshot, order, features, options)
-    state = folder.absolute().with_name(f".{folder.name}.training")
+    state = training_state(folder)
     foreteller, history = train_sequence(data, options, state, progress)
     facts = SequenceFacts(
         options=asdict(options),

@@ -14,7 +14,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from recsys.errors import RecsysError
-from recsys.progress import by_step, silent
+from recsys.folders import training_state
+from recsys.progress import by_step, interruption, silent
 from recsys.sequences.sequence_model import train_sequence_model
 from recsys.sequences.sequence_options import SequenceOptions
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"recsys: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: training goes on where it was, run the same command again\n")
+        sys.stderr.write(f"{interruption(training_state(given.output).exists())}\n")
         return 1
     if rank == 0:
         sys.stdout.write(f"{json.dumps(asdict(trained), default=str)}\n")

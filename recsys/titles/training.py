@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from recsys.device import Device
 from recsys.errors import RecsysError
-from recsys.progress import by_step, silent
+from recsys.progress import by_step, interruption, silent
 from recsys.titles.finetune import FinetuneOptions, Loss, finetune
 from recsys.titles.snapshot import load_title_snapshot
 
@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary = finetune(encoder, load_title_snapshot(snapshot), options, output, base=base, progress=show)
     except RecsysError as error:
         sys.stderr.write(f"recsys: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{interruption(False)}\n")
         return 1
     if is_first:
         sys.stdout.write(f"{json.dumps(asdict(summary), default=str)}\n")

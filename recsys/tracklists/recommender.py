@@ -13,7 +13,7 @@ import numpy.typing as npt
 from recsys import __version__
 from recsys.device import Device
 from recsys.errors import SourceError
-from recsys.folders import Layout, check_replaceable, replaced_folder
+from recsys.folders import Layout, check_replaceable, replaced_folder, training_state
 from recsys.progress import Progress, silent
 from recsys.tracklists.blend import PARTS, Blend, BlendOptions
 from recsys.tracklists.blend_training import train_blend
@@ -108,7 +108,7 @@ def train_recommender(
     check_replaceable(folder, MANIFEST_FILE)
     options = options or BlendOptions()
     arrays = arrays_of(snapshot, _IDS, _MATRICES)
-    state = folder.absolute().with_name(f".{folder.name}.training")
+    state = training_state(folder)
     if isinstance(options, BlendOptions):
         learned, metrics = _trained_blend(snapshot, options, progress)
     else:

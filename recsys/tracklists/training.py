@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from recsys.errors import RecsysError
-from recsys.progress import by_step
+from recsys.folders import training_state
+from recsys.progress import by_step, interruption
 from recsys.tracklists.graph_snapshot import load_graph_snapshot
 from recsys.tracklists.recommender import train_recommender, training_options
 
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"recsys: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: tl-mgccf goes on where it was, run the same command again\n")
+        is_kept = given.model == "tl-mgccf" and training_state(given.output).exists()
+        sys.stderr.write(f"{interruption(is_kept)}\n")
         return 1
     sys.stdout.write(f"{json.dumps(asdict(trained), default=str)}\n")
     return 0

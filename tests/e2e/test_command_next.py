@@ -104,6 +104,18 @@ def test_tables_say_what_was_trained_and_imported(world: Trained, tmp_path: Path
     assert len(json_lines(world.recsys("model", "list", "--json"))) == 1
 
 
+def test_on_a_terminal_each_beginning_has_a_table(recsys: Command, tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "begun.jsonl", PREFIXES[:2])
+    lines = recsys.on_terminal("tracklists", "next", "--prefixes", file, "--k", "2", columns=80)
+    assert [line for line in lines if line.startswith("after")] == ["after  a", "after  7"]
+    assert [line.split()[:3] for line in lines if line.lstrip().startswith("1 ")] == [
+        ["1", "Song", "5"],
+        ["1", "Song", "11"],
+    ]
+    [first, *_] = recsys.on_terminal("tracklists", "next", "--prefixes", file, "--json", columns=80)
+    assert json.loads(first)["id"] == "a"
+
+
 def check(lines: list[dict[str, Any]], k: int) -> None:
     assert [line["id"] for line in lines] == ["a", 7, "c", "d", "a"]
     for line in lines:

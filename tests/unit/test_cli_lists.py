@@ -32,6 +32,18 @@ def test_each_list_has_a_file_with_its_number(tmp_path: Path, capsys: pytest.Cap
     ]
 
 
+def test_tracks_without_a_uri_are_told_of_where_a_player_needs_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_lists(lists(3), FileFormat.M3U8, tmp_path / "a.m3u8")
+    write_lists(lists(1), FileFormat.XSPF, tmp_path / "b.xspf")
+    assert capsys.readouterr().err.splitlines() == [
+        f"written: {tmp_path / 'a-1.m3u8'} to a-3.m3u8",
+        "3 of 6 tracks have no URI and are written as names of files",
+        f"written: {tmp_path / 'b-1.xspf'}",
+    ]
+
+
 @pytest.mark.parametrize("file_format", [FileFormat.JSPF, FileFormat.REKORDBOX])
 def test_ten_times_as_many_lists_need_no_more_memory(tmp_path: Path, file_format: FileFormat) -> None:
     def peak(count: int) -> int:
