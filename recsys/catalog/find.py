@@ -3,13 +3,17 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.rows import class_row
 
-from recsys.catalog.listed import ListedTrack
+from recsys.catalog.listed import Excluded, ListedTrack
 from recsys.errors import UnknownNameError
 from recsys.names import name_key, parse_credit, song_name, split_artist_title
+
+if TYPE_CHECKING:
+    from recsys.sources import Entry
 
 SPOTIFY_LINK = re.compile(r"https?://open\.spotify\.com/(?:intl-\w+/)?track/(\w+)")
 
@@ -17,6 +21,12 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no text in the database holds: NUL, and the lone surrogates of an argument that is not UTF-8."""
 
 NAMED = "SELECT s.id, s.artist, s.title, s.version FROM song AS s"
+
+OF_URIS = "SELECT t.uri, t.song_id FROM track AS t WHERE t.uri = ANY(%s)"
+
+OF_ARTISTS = "SELECT DISTINCT song_id FROM song_artist WHERE artist_id = ANY(%s)"
+
+OF_KEYS = "SELECT s.key, s.id FROM song AS s WHERE s.key = ANY(%s)"
 
 OF_URI = """
 SELECT s.id, s.artist, s.title, s.version, t.uri FROM song AS s JOIN track AS t ON t.song_id = s.id WHERE t.uri = %s
@@ -105,6 +115,15 @@ def find_song(connection: psycopg.Connection, text: str, *, nearest: bool = True
     raise UnknownNameError(f"no song is called {text!r}{listed}")
 
 
+def songs_of_entries(connection: psycopg.Connection, entries: "Sequence[Entry]") -> list[int | None]:
+    """The song of each entry of a list, by its URI or else by its names; None where there is none."""
+    keys = [song_name(entry.title, entry.artist, entry.artists).key for entry in entries]
+    uris = [entry.uri for entry in entries if entry.uri]
+    of_uri: dict[str, int] = dict(connection.execute(OF_URIS, (uris,)).fetchall())
+    of_key: dict[str, int] = dict(connection.execute(OF_KEYS, (keys,)).fetchall())
+    return [of_uri.get(entry.uri or "") or of_key.get(key) for entry, key in zip(entries, keys, strict=True)]
+
+
 def _listing(songs: Sequence[NamedSong]) -> str:
     return ", ".join(f'"{song}"' for song in songs)
 
@@ -142,6 +161,12 @@ def find_dj(connection: psycopg.Connection, name: str) -> NamedDj:
         return NamedDj(*alike[0][:2])
     nearest = ", ".join(f'"{dj}"' for _, dj, _ in alike)
     raise UnknownNameError(f"no DJ is called {name!r}" + (f"; the nearest are: {nearest}" if nearest else ""))
+
+
+def excluded_songs(connection: psycopg.Connection, excluded: Excluded) -> set[int]:
+    """All songs that must not appear, those of excluded artists among them."""
+    of_artists = connection.execute(OF_ARTISTS, (list(excluded.artists),)).fetchall() if excluded.artists else []
+    return {*excluded.songs, *(song for (song,) in of_artists)}
 
 
 @dataclass

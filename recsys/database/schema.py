@@ -16,7 +16,7 @@ from recsys.errors import DatabaseError, NotMigratedError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA_REVISION = "0007"
+SCHEMA_REVISION = "0008"
 """Alembic's newest revision, known here so that a reading command need not import Alembic."""
 
 COUNTED_ROWS = 1_000_000
