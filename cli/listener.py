@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="What people like and dislike, for --listener.", no_args_is_help=True)
 
 NAME = typer.Argument(metavar="NAME", help="The listener's name, as it was added.")
-SONGS = typer.Argument(None, metavar="SONG[=SCORE]..", help='A URI, "Artist - Title" or "Artist - Title=2".')
+SONGS = typer.Argument(None, metavar="SONG", help='A URI, "Artist - Title", or with a score "Artist - Title=2".')
 ARTISTS = typer.Option(
     [], "--artist", metavar="NAME[=SCORE]", help="All songs of an artist, in any role; may be repeated."
 )
@@ -54,16 +54,17 @@ def add(name: str = typer.Argument(metavar="NAME", help="Any name; it says nothi
 
 @app.command()
 def like(name: str = NAME, songs: list[str] = SONGS, artist: list[str] = ARTISTS) -> None:
-    """Keep songs and artists that a listener likes, by 1 or by what stands after =.
+    """Keep songs and artists that a listener likes.
 
-    A score takes the place of an earlier one, a dislike too. What is not known is listed, and the rest is kept.
+    By 1, or by the score after =, which takes the place of an earlier one and of a dislike. What is not known is
+    listed, and the rest is kept.
     """
     _rate(name, songs, artist, sign=1)
 
 
 @app.command()
 def dislike(name: str = NAME, songs: list[str] = SONGS, artist: list[str] = ARTISTS) -> None:
-    """Keep songs and artists that must never come back to a listener.
+    """Keep what must never come back to a listener.
 
     A dislike takes the place of an earlier like. What is not known is listed, and the rest is kept.
     """
@@ -115,7 +116,7 @@ def _find_artists(connection: "psycopg.Connection", texts: Sequence[str]) -> dic
 @app.command("import")
 def import_(
     name: str = NAME,
-    file: Path = typer.Argument(exists=True, allow_dash=True, metavar="FILE", help="File or folder; - is stdin."),
+    file: Path = typer.Argument(allow_dash=True, metavar="FILE", help="A file, or a folder of them; - is stdin."),
     format: str = typer.Option(
         None, metavar="FORMAT",
         help="likes, a song a line as for --likes, or one of `recsys ingest`; by the file's ending by default.",
@@ -123,10 +124,11 @@ def import_(
     column: list[str] = COLUMN,
     as_json: bool = output.JSON,
 ) -> None:  # fmt: skip
-    """Keep what a file names as songs that a listener likes, by how often it names them.
+    """Keep what a file names as likes.
 
-    Scores take the place of earlier ones, so that the same file twice changes nothing. What is not known is listed, and
-    the rest is kept; nothing is added to the catalogue.
+    A song is liked as often as it is named, in a file of likes by its scores. They take the place of earlier ones, so
+    that the same file twice changes nothing. What is not known is listed, and the rest is kept; nothing is added to the
+    catalogue.
     """
     from recsys.catalog import find_listener, rate
     from recsys.config import load_settings
@@ -184,7 +186,7 @@ def show(
     name: str | None = typer.Argument(None, metavar="NAME", help="A listener; all of them where none is named."),
     as_json: bool = output.JSON,
 ) -> None:
-    """What a listener likes and dislikes, the best first; without a name, who there is."""
+    """Show what a listener likes and dislikes, or who there is."""
     from recsys.catalog import find_listener, list_listeners, ratings_of
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
@@ -226,7 +228,7 @@ def _print_ratings(name: str, ratings: "Sequence[Rating]", *, as_json: bool) -> 
     if not ratings:
         output.note(f"{name} likes and dislikes nothing yet")
         return
-    made = output.table(("score", "right"), ("what", "left"), ("artist", "left"))
+    made = output.table(("score", "right"), ("song", "left"), ("artist", "left"))
     rows = [(f"{one.score:g}", one.full_title or "every song", one.artist) for one in ratings]
     output.print_table(made, rows)
 
@@ -234,11 +236,11 @@ def _print_ratings(name: str, ratings: "Sequence[Rating]", *, as_json: bool) -> 
 @app.command()
 def forget(
     name: str = NAME,
-    songs: list[str] = typer.Argument(None, metavar="[SONG]..", help="Take back these songs alone."),
-    artist: list[str] = typer.Option([], "--artist", metavar="NAME", help="Take back an artist; may be repeated."),
+    songs: list[str] = typer.Argument(None, metavar="SONG", help="Take back what was said of these alone."),
+    artist: list[str] = typer.Option([], "--artist", metavar="NAME", help="Likewise of an artist; may be repeated."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
 ) -> None:
-    """Delete a listener with every row of his, or take back single likes and dislikes."""
+    """Delete every row of a listener, or take back single scores."""
     from recsys.catalog import find_artist, find_listener, find_song, forget_listener, take_back
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
@@ -250,7 +252,7 @@ def forget(
             song_ids = [find_song(connection, text).id for text in songs or []]
             artist_ids = [find_artist(connection, text).id for text in artist]
             taken = take_back(connection, listener, song_ids, artist_ids)
-            output.note(f"taken back: {taken} of {name}'s likes and dislikes")
+            output.note(f"taken back: {_count(taken, 'score')} of {name}")
             return
         if not yes:
             typer.confirm(f"Forget {name}, with all likes and dislikes?", abort=True, err=True)

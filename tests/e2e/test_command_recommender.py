@@ -153,6 +153,29 @@ def test_likes_are_answered_and_those_that_are_not_known_are_listed(recsys: Comm
     assert (again.stdout, again.stderr) == (twice.stdout, "")
 
 
+def test_a_listener_is_answered_by_his_likes_and_a_dj_without_his_dislikes(recsys: Command) -> None:
+    for arguments in (
+        ("add", "Max"),
+        ("like", "Max", "Techno Song 1=2", "Techno Song 7", "--artist", "Techno Act 5"),
+        ("dislike", "Max", "House Song 4", "--artist", "Techno Act 4", "--artist", "House Act 0"),
+    ):
+        assert recsys("listener", *arguments).returncode == 0
+    tracks = json_lines(recsys("recommend", "--listener", "Max", "-n", "50", "--json"))
+    assert len(tracks) == 50
+    assert scene_of(tracks[0]["title"]) == "Techno"
+    assert not {"Techno Song 1", "Techno Song 7", "House Song 4"} & {track["title"] for track in tracks}
+    artists = {track["artist"] for track in tracks}
+    assert not {"Techno Act 4", "House Act 0"} & artists
+    assert "Techno Act 5" in artists, "his songs are not new because he is liked"
+    plain = json_lines(recsys("recommend", "--dj", "Ann Ray", "-n", "30", "--json"))
+    left = [
+        t["title"] for t in plain if t["title"] != "House Song 4" and t["artist"] not in ("Techno Act 4", "House Act 0")
+    ]
+    assert len(left) < 30
+    of_dj = json_lines(recsys("recommend", "--dj", "Ann Ray", "--listener", "Max", "-n", f"{len(left)}", "--json"))
+    assert [track["title"] for track in of_dj] == left
+
+
 def test_a_file_of_likes_has_comments_and_scores(recsys: Command, tmp_path: Path) -> None:
     file = tmp_path / "likes.txt"
     file.write_text(
