@@ -12,10 +12,11 @@ from recsys.catalog.find import (
     find_artist,
     find_dj,
     find_song,
+    first_allowed,
     similar_tracks,
     songs_of_entries,
 )
-from recsys.catalog.listed import Excluded, ListedTrack
+from recsys.catalog.listed import NOTHING, Excluded, ListedTrack
 from recsys.catalog.listeners import (
     ListenerSummary,
     NamedListener,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from recsys.catalog.upkeep import finish_load, missing_indexes
 
 __all__ = [
+    "NOTHING",
     "Counts",
     "Excluded",
     "FileLikes",
@@ -59,6 +61,7 @@ __all__ = [
     "find_listener",
     "find_song",
     "finish_load",
+    "first_allowed",
     "forget_listener",
     "guess_source",
     "ingest",

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.rows import class_row
 
-from recsys.catalog.listed import Excluded, ListedTrack
+from recsys.catalog.listed import NOTHING, Excluded, ListedTrack
 from recsys.errors import UnknownNameError
 from recsys.names import name_key, parse_credit, song_name, split_artist_title
 
@@ -177,7 +177,19 @@ class SimilarTrack(ListedTrack):
     tracklists: int
 
 
-def similar_tracks(connection: psycopg.Connection, song_id: int, n: int = 10) -> list[SimilarTrack]:
-    """Songs that stand in the same playlists and tracklists as a song, best first."""
+def similar_tracks(
+    connection: psycopg.Connection, song_id: int, n: int = 10, *, excluded: Excluded = NOTHING
+) -> list[SimilarTrack]:
+    """Songs that stand in the same playlists and tracklists as a song, best first, without what is excluded."""
+    return first_allowed(connection, SIMILAR_TRACKS, (song_id,), n, excluded)
+
+
+def first_allowed(
+    connection: psycopg.Connection, query: str, asked: tuple[object, ...], n: int, excluded: Excluded
+) -> list[SimilarTrack]:
+    """The first n songs that may appear, of a query whose last parameter says how many it gives."""
+    barred = excluded_songs(connection, excluded)
     with connection.cursor(row_factory=class_row(SimilarTrack)) as cursor:
-        return cursor.execute(SIMILAR_TRACKS, (song_id, n)).fetchall()
+        tracks = cursor.execute(query.encode(), (*asked, n + len(barred))).fetchall()
+    left = [track for track in tracks if track.song_id not in barred]
+    return [replace(track, rank=rank) for rank, track in enumerate(left[:n], start=1)]

@@ -12,6 +12,9 @@ class Excluded:
     artists: Sequence[int] = ()
 
 
+NOTHING = Excluded()
+
+
 @dataclass
 class ListedTrack:
     """A track with its place in a list, best first from rank 1. `uri` is None where no list named a release."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import psycopg
 from psycopg.rows import class_row
 
-from recsys.catalog import Excluded, ListedTrack, SimilarTrack, excluded_songs
+from recsys.catalog import NOTHING, Excluded, ListedTrack, SimilarTrack, excluded_songs, first_allowed
 from recsys.errors import NotReadyError, SourceError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from recsys.tracklists.stored_arrays import Floats, Integers
 
 Read = TypeVar("Read")
-
-NOTHING = Excluded()
-"""What is excluded where nobody says."""
 
 TracklistKind = Literal["tracklist-recommender", "tracklist-model", "next-song"]
 
@@ -54,6 +51,8 @@ SELECT wanted.place::integer AS rank, st.track_id, s.id AS song_id, s.title, s.v
   LEFT JOIN song_stats AS st ON st.song_id = s.id LEFT JOIN track AS t ON t.id = st.track_id
  ORDER BY wanted.place
 """
+
+NEAREST_SONGS = "SELECT * FROM nearest_songs(%s, model => %s, n => %s)"
 
 PLAYED = """
 SELECT tt.tracklist_id, tt.song_id, t.played_on
@@ -285,9 +284,16 @@ def similar_djs(
 
 
 def nearest_songs(
-    connection: psycopg.Connection, song_id: int, n: int = 10, *, model_id: int | None = None
+    connection: psycopg.Connection,
+    song_id: int,
+    n: int = 10,
+    *,
+    excluded: Excluded = NOTHING,
+    model_id: int | None = None,
 ) -> list[SimilarTrack]:
-    """Songs that go with a song by the model's vectors, best first; none where the model does not know it."""
+    """Songs that go with a song by the model's vectors, best first, without what is excluded.
+
+    None where the model does not know it.
+    """
     model_id = tracklist_model(connection) if model_id is None else model_id
-    with connection.cursor(row_factory=class_row(SimilarTrack)) as cursor:
-        return cursor.execute("SELECT * FROM nearest_songs(%s, %s, %s)", (song_id, n, model_id)).fetchall()
+    return first_allowed(connection, NEAREST_SONGS, (song_id, model_id), n, excluded)

@@ -311,6 +311,15 @@ def test_songs_are_near_that_share_tracklists(world: World) -> None:
     assert nearest_songs(world.connection, world.id("song", "Unheard")) == []
 
 
+def test_songs_are_near_without_what_is_excluded(world: World) -> None:
+    number = world.id("song", "House Song 4")
+    everything = [track.song_id for track in nearest_songs(world.connection, number, 200)]
+    excluded = Excluded(everything[:1], [world.id("artist", "House Act 2")])
+    left = [song for song in everything[1:] if song not in by_artist(world, "House Act 2")]
+    found = nearest_songs(world.connection, number, 30, excluded=excluded)
+    assert [(track.rank, track.song_id) for track in found] == list(enumerate(left[:30], start=1))
+
+
 def test_an_index_finds_what_comparing_all_finds(world: World) -> None:
     connection, model = world.connection, world.summary.model_id
     song, artist, dj = (
