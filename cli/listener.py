@@ -157,7 +157,7 @@ def import_(
         )
         return
     rows = [
-        (f"songs that {name} likes", len(scores)),
+        ("songs that are known", len(scores)),
         ("  new or changed", changed),
         ("not known", len(unknown)),
         ("could not be read", rejected),
