@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from recsys.tracklists.recommend import ForecastTrack
 
 
+ENOUGH = 0.25
+"""The part of somebody's likes, by their scores, that a tracklist recommender must know; or else playlists answer."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """How many songs are asked for, of which kind and of whom, and where they go."""
@@ -163,27 +167,30 @@ def answer_listener(asked: Asked) -> None:
 def _for_listener(
     connection: "psycopg.Connection", liked: "Taste", asked: Asked
 ) -> "tuple[Sequence[ListedTrack], str]":
-    """Songs and what they are by: tracklists, or playlists where no tracklist recommender knows any of the likes."""
+    """Songs, and what they are by: tracklists, or playlists where a tracklist recommender knows little of the likes."""
     from recsys.titles import Filters
     from recsys.titles.continuation import continue_playlist, liked_tracks
     from recsys.tracklists.recommend import known_of, recommend_for_likes, tracklist_model
 
     barred = excluded(connection, asked.exclude_track, asked.exclude_artist, liked)
     new = Filters([*barred.songs, *liked.named], barred.artists)
-    not_ready: NotReadyError | None = None
+    known: set[int] = set()
+    problem = RecsysError("no song is left to go by: none of the likes is in lists enough; like others")
     try:
         model = tracklist_model(connection, asked.model)
     except NotReadyError as error:
-        not_ready = error
+        problem = error
     else:
-        if known := known_of(connection, liked.likes, model):
-            note_used(len(known & liked.named), len(liked.named))
-            tracks = recommend_for_likes(connection, liked.likes, asked.n, only_new=False, excluded=new, model_id=model)
-            if tracks:
-                return tracks, "tracklists"
-    if asked.model is None:
-        likes = liked_tracks(connection, liked.likes)
-        continued = continue_playlist(connection, None, [], asked.n, likes=likes, filters=new)
+        known = known_of(connection, liked.likes, model)
+    is_enough = sum(liked.likes[song] for song in known) >= ENOUGH * sum(liked.likes.values())
+    if asked.model is None and not is_enough:
+        continued = continue_playlist(
+            connection, None, [], asked.n, likes=liked_tracks(connection, liked.likes), filters=new
+        )
         if any(track.score for track in continued):
             return continued, "playlists"
-    raise not_ready or RecsysError("no song is left to go by: none of the likes is in lists enough; like others")
+    if not known:
+        raise problem
+    note_used(len(known & liked.named), len(liked.named))
+    found = recommend_for_likes(connection, liked.likes, asked.n, only_new=False, excluded=new, model_id=model)
+    return found, "tracklists"

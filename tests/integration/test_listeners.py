@@ -161,6 +161,16 @@ def test_forgetting_leaves_no_row_of_a_person_and_all_of_the_others(world: World
     assert taste_of(world.connection, world.listener("Zoë")).likes == {}
 
 
+def test_no_view_and_no_function_reads_of_listeners(world: World) -> None:
+    readers = r"""
+    SELECT viewname::text FROM pg_views WHERE schemaname = 'recsys' AND definition ~ 'listener'
+     UNION ALL SELECT matviewname FROM pg_matviews WHERE schemaname = 'recsys' AND definition ~ 'listener'
+     UNION ALL SELECT proname FROM pg_proc
+                WHERE pronamespace = 'recsys'::regnamespace AND prosrc ~* 'listener_|(from|join)\s+listener'
+    """
+    assert rows(world.connection, readers) == []
+
+
 def write_file(folder: Path, name: str, text: str) -> Path:
     (folder / name).write_text(text, encoding="utf-8")
     return folder / name
