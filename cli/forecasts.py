@@ -155,7 +155,7 @@ def answer_listener(asked: Asked) -> None:
         require_migrated(connection)
         liked = taste(connection, asked.listener)
         if not liked.likes:
-            like = f'recsys listener like {asked.listener} "Artist - Title"'
+            like = f'recsys listener like "{asked.listener}" "Artist - Title"'
             raise RecsysError(f"{asked.listener} likes nothing yet: run `{like}`")
         tracks, by = _for_listener(connection, liked, asked)
     if wrote_file(tracks, asked.form, asked.out, name=f"for {asked.listener}", as_json=asked.as_json):

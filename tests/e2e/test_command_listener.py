@@ -75,7 +75,7 @@ def test_a_file_is_imported_once_with_what_is_known(recsys: Command, tmp_path: P
 def test_playlists_answer_a_listener_where_there_is_no_tracklist_recommender(recsys: Command) -> None:
     """Gamma is liked through Bob, so it may come; Beta is his own like and Delta's artist is disliked."""
     assert complaint(recsys("recommend", "--listener", "Max")) == (
-        'Max likes nothing yet: run `recsys listener like Max "Artist - Title"`'
+        'Max likes nothing yet: run `recsys listener like "Max" "Artist - Title"`'
     )
     recsys("listener", "like", "Max", "Beta=2", "--artist", "Bob")
     recsys("listener", "dislike", "Max", "--artist", "Cid", "Ann - Alpha")

@@ -45,7 +45,7 @@ BEGIN
     WITH best AS MATERIALIZED (
       SELECT e.song_id, 1 - (e.embedding <#> seed) AS seed_score, 1.1 * (1 - (e.embedding <#> listener)) AS user_score
         FROM song_embedding AS e
-       WHERE e.model_id = chosen AND e.song_id <> ALL (exclude_songs)
+       WHERE e.model_id = chosen AND e.song_id NOT IN (SELECT unnest(exclude_songs))
        ORDER BY (1 - (e.embedding <#> seed))
                 * CASE WHEN listener IS NULL OR weight = 0 THEN 1
                        WHEN weight = 1 THEN 1 - (e.embedding <#> listener)
