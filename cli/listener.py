@@ -135,7 +135,7 @@ def import_(
     from recsys.database import connect, require_migrated, translated_errors
     from recsys.sources import FORMATS
 
-    read_as = format or ENDINGS.get(file.suffix.lower(), LIKES)
+    read_as = format or ENDINGS.get(Path(file.name.lower().removesuffix(".gz")).suffix, LIKES)
     if read_as not in (LIKES, *FORMATS):
         raise typer.BadParameter(f"{format!r} is not one of {', '.join((LIKES, *FORMATS))}", param_hint="--format")
     if column and read_as != "csv":
