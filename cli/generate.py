@@ -9,7 +9,7 @@ import typer
 from recsys.errors import RecsysError
 
 from . import output
-from .likes import LIKE, LIKES, find_likes, like_texts, note_used
+from .likes import LIKE, LIKES, LISTENER, find_likes, like_texts, note_used, taste
 from .lists import (
     EXCLUDE_ARTIST,
     EXCLUDE_TRACK,
@@ -17,6 +17,7 @@ from .lists import (
     MAX_PER_ARTIST,
     OUTPUT,
     FileFormat,
+    excluded,
     form_of,
     print_tracks,
     require_room_for_several,
@@ -42,6 +43,7 @@ def generate(
     dj: str = typer.Option(None, "--dj", metavar="NAME", help="As this DJ would."),
     like: list[str] = LIKE,
     likes: Path = LIKES,
+    listener: str = LISTENER,
     length: int = typer.Option(15, min=1, metavar="COUNT", help="Songs of a list, with those that it begins with."),
     user_weight: float | None = typer.Option(
         None, min=0.0, metavar="NUMBER", help="Of the DJ or the likes against the seed songs; 1 by default."
@@ -67,16 +69,17 @@ def generate(
 ) -> None:  # fmt: skip
     """Lists of songs in an order that a DJ would play, from songs or a title on; for a DJ, or for somebody's likes.
 
-    A song comes once, and acapellas don't. Of several lists in a file format, each has a file with its number;
-    rekordbox has all of them in one.
+    A song comes once, and acapellas don't, nor does what a listener dislikes. Of several lists in a file format, each
+    has a file with its number; rekordbox has all of them in one.
     """
     form = form_of(as_json=as_json, file_format=file_format, out=out)
     if not seed and title is None:
         raise typer.BadParameter("give a song to begin with, or a title with --title", param_hint="--seed")
-    if dj and (like or likes):
-        raise typer.BadParameter("ask for one of --dj and --like", param_hint="--dj")
-    if user_weight is not None and not (dj or like or likes):
-        raise typer.BadParameter("there is nobody to weigh: add --dj or --like", param_hint="--user-weight")
+    if (dj or listener) and (like or likes):
+        given = "--dj" if dj else "--listener"
+        raise typer.BadParameter(f"ask for one of {given} and --like", param_hint=given)
+    if user_weight is not None and not (dj or like or likes or listener):
+        raise typer.BadParameter("there is nobody to weigh: add --dj, --like or --listener", param_hint="--user-weight")
     if n_lists > 1:
         require_room_for_several(form, out)
     temperatures = _numbers(temperature, 3, "--temperature")
@@ -101,7 +104,7 @@ def generate(
             (thresholds[0], thresholds[1], thresholds[2], thresholds[3]),
         ),
     )
-    asked = _Asked(seed, title, dj, like, likes, exclude_artist, exclude_track, model)
+    asked = _Asked(seed, title, dj, like, likes, listener, exclude_artist, exclude_track, model)
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
         made = generate_lists(connection, _liking(connection, asked), wanted, model=model)
@@ -123,6 +126,7 @@ class _Asked:
     dj: str | None
     like: list[str]
     likes: Path | None
+    listener: str | None
     exclude_artist: list[str]
     exclude_track: list[str]
     model: str | None
@@ -140,7 +144,7 @@ def _numbers(text: str, count: int, name: str) -> list[float]:
 
 def _liking(connection: "psycopg.Connection", asked: _Asked) -> "Liking":
     """What is asked for by names, as ids."""
-    from recsys.catalog import find_artist, find_dj, find_song
+    from recsys.catalog import find_dj, find_song
     from recsys.sequences.candidates import Liking
     from recsys.sequences.lists import known_songs, liking_of_dj, require_known, title_seeds
     from recsys.titles import Filters
@@ -148,11 +152,11 @@ def _liking(connection: "psycopg.Connection", asked: _Asked) -> "Liking":
     beginning = [find_song(connection, text) for text in dict.fromkeys(asked.seed)]
     for song in beginning:
         require_known(connection, song, asked.model)
-    songs = [find_song(connection, text).id for text in asked.exclude_track]
-    artists = [find_artist(connection, name).id for name in asked.exclude_artist]
+    listener = taste(connection, asked.listener)
+    barred = excluded(connection, asked.exclude_track, asked.exclude_artist, listener)
     seeds: dict[int, float] = {}
     if asked.title is not None:
-        seeds = title_seeds(connection, asked.title, Filters(songs, artists), asked.model)
+        seeds = title_seeds(connection, asked.title, Filters(barred.songs, barred.artists), asked.model)
     dj_id: int | None = None
     liked: dict[int, float] = {}
     if asked.dj:
@@ -166,10 +170,14 @@ def _liking(connection: "psycopg.Connection", asked: _Asked) -> "Liking":
         liked = {song: score for song, score in found.scores.items() if song in known}
         if not liked:
             raise RecsysError("no song is left to go by: none is known and in tracklists enough; name others")
-        used = sum(song in liked for song in found.named)
+        used = sum(song.id in liked for song in found.named)
         note_used(used, len(texts))
+    elif listener.likes:
+        known = known_songs(connection, asked.model)
+        liked = {song: score for song, score in listener.likes.items() if song in known}
+        note_used(len(listener.named & known), len(listener.named))
     first = [song.id for song in beginning] or [next(iter(seeds))]
-    return Liking(list(dict.fromkeys(first)), seeds, dj_id, liked, songs, artists)
+    return Liking(list(dict.fromkeys(first)), seeds, dj_id, liked, barred.songs, barred.artists)
 
 
 def _wrote(made: "GeneratedLists", form: FileFormat | None, out: Path | None, *, name: str, as_json: bool) -> bool:

@@ -1,5 +1,6 @@
 """`recsys ingest`: files, or somebody's database, into the catalogue."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 SHOWN_REASONS = 8
 
+COLUMN = typer.Option(
+    [],
+    metavar="FIELD=HEADER",
+    help="With csv: the header of the title, artist, uri, album, duration_ms or playlist column; may be repeated.",
+)
+
 
 def ingest(
     format: str = typer.Argument(
@@ -25,11 +32,7 @@ def ingest(
     source: str = typer.Option(
         None, metavar="NAME", help="Name within which ids are unique; the format's name by default."
     ),
-    column: list[str] = typer.Option(
-        [],
-        metavar="FIELD=HEADER",
-        help="With csv: the header of the title, artist, uri, album, duration_ms or playlist column; may be repeated.",
-    ),
+    column: list[str] = COLUMN,
     dry_run: bool = typer.Option(False, "--dry-run", help="Read and count, keep nothing."),
     mapping: Path = typer.Option(None, metavar="FILE", help="sql: the TOML that names the queries; - is stdout."),
     dsn: str = typer.Option(
@@ -67,7 +70,7 @@ def ingest(
         return
     if mapping or dsn or init or full:
         raise typer.BadParameter("--mapping, --dsn, --init and --full go with sql", param_hint="FORMAT")
-    read_as = csv_with_columns(_columns(column)) if column else FORMATS[format]
+    read_as = csv_with_columns(csv_columns(column)) if column else FORMATS[format]
     if not paths:
         if format != "djmix":
             raise typer.BadParameter(f"name the files of the format {format}", param_hint="PATH")
@@ -94,7 +97,7 @@ def _finish(summary: "IngestSummary", *, dry_run: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _columns(named: list[str]) -> dict[str, str]:
+def csv_columns(named: Sequence[str]) -> dict[str, str]:
     """The headers of a table's columns by their fields."""
     from recsys.sources import CSV_FIELDS
 

@@ -10,7 +10,9 @@ import typer
 from . import output
 
 if TYPE_CHECKING:
-    from recsys.catalog import ListedTrack
+    import psycopg
+
+    from recsys.catalog import Excluded, ListedTrack, Taste
 
 
 class FileFormat(StrEnum):
@@ -42,6 +44,18 @@ AS_OF = typer.Option(
 OUTPUT = typer.Option(
     None, "--output", "-o", metavar="FILE", help="File to write; its ending names the format, .jsonl for JSON lines."
 )
+
+
+def excluded(
+    connection: "psycopg.Connection", tracks: Sequence[str], artists: Sequence[str], taste: "Taste"
+) -> "Excluded":
+    """What must not appear: songs and artists by name, and what a listener dislikes."""
+    from recsys.catalog import Excluded, find_artist, find_song
+
+    return Excluded(
+        songs=[*(find_song(connection, text).id for text in tracks), *taste.disliked.songs],
+        artists=[*(find_artist(connection, name).id for name in artists), *taste.disliked.artists],
+    )
 
 
 def split_as_of(as_of: str | None) -> str | None:

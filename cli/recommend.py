@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from . import output
-from .forecasts import Asked, answer_djs, answer_likes
-from .likes import LIKE, LIKES
+from .forecasts import Asked, answer_djs, answer_likes, answer_listener
+from .likes import LIKE, LIKES, LISTENER, taste
 from .lists import (
     AS_OF,
     EXCLUDE_ARTIST,
@@ -19,6 +19,7 @@ from .lists import (
     OUTPUT,
     FileFormat,
     N,
+    excluded,
     form_of,
     print_tracks,
     split_as_of,
@@ -66,6 +67,7 @@ def recommend(
     ),
     like: list[str] = LIKE,
     likes: Path = LIKES,
+    listener: str = LISTENER,
     new: bool = typer.Option(False, "--new", help="With --dj or --djs: only songs that the DJ never played."),
     model: str = typer.Option(None, metavar="NAME", help="Which tracklist recommender; the last one by default."),
     as_of: str = AS_OF,
@@ -74,7 +76,11 @@ def recommend(
     file_format: FileFormat = FORMAT,
     out: Path = OUTPUT,
 ) -> None:
-    """Tracks for a playlist's title, for songs that it begins with, for a DJ, or for somebody's likes."""
+    """Tracks for a playlist's title, for songs that it begins with, for a DJ, or for somebody's likes.
+
+    A listener is answered alone, or bends what is asked for: what he dislikes is left out, and what he likes votes
+    beside a title or its first songs.
+    """
     form = form_of(as_json=as_json, file_format=file_format, out=out, else_json=djs is not None)
     asked = {
         "--dj": dj,
@@ -82,29 +88,43 @@ def recommend(
         "--like": like or likes,
         "TITLE": title,
         "--seed-track": seed_track and not title,
+        "--listener": listener and not (dj or djs or title or seed_track),
     }
     asked_for = [name for name, value in asked.items() if value]
     if len(asked_for) > 1:
         raise typer.BadParameter(f"ask for one of {' and '.join(asked_for)}", param_hint=asked_for[0])
-    if new and (like or likes):
+    if new and asked_for and asked_for[0] in ("--like", "--listener"):
         raise typer.BadParameter("what goes with likes is new anyway: it goes with --dj or --djs", param_hint="--new")
     if asked_for and asked_for[0] not in ("TITLE", "--seed-track"):
-        _only_with_title(exclude_artist, exclude_track, max_per_artist, as_of, explain, vote is not Vote.SOFT)
-        wanted = Asked(n, only_new=new, model=model, form=form, out=out, as_json=as_json)
+        _only_with_title(max_per_artist, as_of, explain, vote is not Vote.SOFT)
+        wanted = Asked(
+            n,
+            only_new=new,
+            exclude_artist=exclude_artist,
+            exclude_track=exclude_track,
+            listener=listener,
+            model=model,
+            form=form,
+            out=out,
+            as_json=as_json,
+        )
         if dj or djs:
             answer_djs(dj, djs, wanted)
-        else:
+        elif like or likes:
             answer_likes(like, likes, wanted)
+        else:
+            answer_listener(wanted)
         return
     if new or model:
         raise typer.BadParameter("it goes with --dj, --djs or --like", param_hint="--new" if new else "--model")
     if title is None and not seed_track:
-        message = "give a title, a song with --seed-track, a DJ with --dj, or songs with --like"
+        message = "give a title, a song with --seed-track, a DJ with --dj, songs with --like, or a --listener"
         raise typer.BadParameter(message, param_hint="'TITLE'")
-    if seed_track and (explain or vote is not Vote.SOFT):
-        raise typer.BadParameter("it does not go with --explain or --vote", param_hint="--seed-track")
+    if (seed_track or listener) and (explain or vote is not Vote.SOFT):
+        given = "--seed-track" if seed_track else "--listener"
+        raise typer.BadParameter("it does not go with --explain or --vote", param_hint=given)
     split = split_as_of(as_of)
-    from recsys.catalog import find_artist, find_song
+    from recsys.catalog import find_song
     from recsys.config import load_settings
     from recsys.database import connect, require_migrated, translated_errors
     from recsys.titles import Filters, recommender_as_of
@@ -112,18 +132,18 @@ def recommend(
 
     with translated_errors(), connect(load_settings(), autocommit=True) as connection:
         require_migrated(connection)
+        liked = taste(connection, listener)
         filters = Filters(
-            songs=[find_song(connection, text).id for text in exclude_track],
-            artists=[find_artist(connection, name).id for name in exclude_artist],
-            max_per_artist=max_per_artist,
+            **vars(excluded(connection, exclude_track, exclude_artist, liked)), max_per_artist=max_per_artist
         )
         recommender = None if split is None else recommender_as_of(connection, split)
-        if title is None or seed_track:
-            from recsys.titles.continuation import continue_playlist, tracks_of_songs
+        if title is None or seed_track or listener:
+            from recsys.titles.continuation import continue_playlist, liked_tracks, tracks_of_songs
 
             songs = [find_song(connection, text).id for text in seed_track]
             seeds = list(tracks_of_songs(connection, songs).values())
-            continued = continue_playlist(connection, title, seeds, n, filters=filters, model=recommender)
+            voting = liked_tracks(connection, liked.likes)
+            continued = continue_playlist(connection, title, seeds, n, likes=voting, filters=filters, model=recommender)
             _print_continued(continued, form, out, name=title or seed_track[0], as_json=as_json)
             return
         answer = recommend_tracks(
@@ -152,7 +172,7 @@ def recommend(
 
 
 def _only_with_title(*given: object) -> None:
-    names = ("--exclude-artist", "--exclude-track", "--max-per-artist", "--as-of", "--explain", "--vote")
+    names = ("--max-per-artist", "--as-of", "--explain", "--vote")
     for name, value in zip(names, given, strict=True):
         if value:
             raise typer.BadParameter("it goes with a title", param_hint=name)

@@ -7,6 +7,7 @@ import typer
 from recsys.errors import RecsysError
 
 from . import output
+from .likes import taste
 from .lists import FORMAT, OUTPUT, FileFormat, N, form_of, wrote_file
 
 app = typer.Typer(help="What goes with a track, a title, an artist or a DJ.", no_args_is_help=True)
@@ -19,6 +20,7 @@ def similar_track(
     model: str | None = typer.Option(
         None, metavar="NAME", help="Compare by a tracklist recommender's vectors, not by the lists in common."
     ),
+    listener: str = typer.Option(None, metavar="NAME", help="Leave out what this listener dislikes."),
     as_json: bool = output.JSON,
     file_format: FileFormat = FORMAT,
     out: Path = OUTPUT,
@@ -34,12 +36,14 @@ def similar_track(
         song = find_song(connection, track)
         if song.uri is None:
             output.note_reading(track, str(song))
+        disliked = taste(connection, listener).disliked
         if model is None:
-            tracks = similar_tracks(connection, song.id, n)
+            tracks = similar_tracks(connection, song.id, n, excluded=disliked)
         else:
             from recsys.tracklists.recommend import nearest_songs, tracklist_model
 
-            tracks = nearest_songs(connection, song.id, n, model_id=tracklist_model(connection, model))
+            model_id = tracklist_model(connection, model)
+            tracks = nearest_songs(connection, song.id, n, excluded=disliked, model_id=model_id)
     if not tracks:
         lacks = "stands in no list with another song" if model is None else f"is not known to {model}"
         raise RecsysError(f"{song} {lacks}")

@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.rows import class_row
 
-from recsys.catalog.listed import ListedTrack
+from recsys.catalog.listed import NOTHING, Excluded, ListedTrack
 from recsys.errors import UnknownNameError
 from recsys.names import name_key, parse_credit, song_name, split_artist_title
+
+if TYPE_CHECKING:
+    from recsys.sources import Entry
 
 SPOTIFY_LINK = re.compile(r"https?://open\.spotify\.com/(?:intl-\w+/)?track/(\w+)")
 
@@ -17,6 +21,12 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no text in the database holds: NUL, and the lone surrogates of an argument that is not UTF-8."""
 
 NAMED = "SELECT s.id, s.artist, s.title, s.version FROM song AS s"
+
+OF_URIS = "SELECT t.uri, t.song_id FROM track AS t WHERE t.uri = ANY(%s)"
+
+OF_ARTISTS = "SELECT DISTINCT song_id FROM song_artist WHERE artist_id = ANY(%s)"
+
+OF_KEYS = "SELECT s.key, s.id FROM song AS s WHERE s.key = ANY(%s)"
 
 OF_URI = """
 SELECT s.id, s.artist, s.title, s.version, t.uri FROM song AS s JOIN track AS t ON t.song_id = s.id WHERE t.uri = %s
@@ -105,6 +115,15 @@ def find_song(connection: psycopg.Connection, text: str, *, nearest: bool = True
     raise UnknownNameError(f"no song is called {text!r}{listed}")
 
 
+def songs_of_entries(connection: psycopg.Connection, entries: "Sequence[Entry]") -> list[int | None]:
+    """The song of each entry of a list, by its URI or else by its names; None where there is none."""
+    keys = [song_name(entry.title, entry.artist, entry.artists).key for entry in entries]
+    uris = [entry.uri for entry in entries if entry.uri]
+    of_uri: dict[str, int] = dict(connection.execute(OF_URIS, (uris,)).fetchall())
+    of_key: dict[str, int] = dict(connection.execute(OF_KEYS, (keys,)).fetchall())
+    return [of_uri.get(entry.uri or "") or of_key.get(key) for entry, key in zip(entries, keys, strict=True)]
+
+
 def _listing(songs: Sequence[NamedSong]) -> str:
     return ", ".join(f'"{song}"' for song in songs)
 
@@ -144,6 +163,12 @@ def find_dj(connection: psycopg.Connection, name: str) -> NamedDj:
     raise UnknownNameError(f"no DJ is called {name!r}" + (f"; the nearest are: {nearest}" if nearest else ""))
 
 
+def excluded_songs(connection: psycopg.Connection, excluded: Excluded) -> set[int]:
+    """All songs that must not appear, those of excluded artists among them."""
+    of_artists = connection.execute(OF_ARTISTS, (list(excluded.artists),)).fetchall() if excluded.artists else []
+    return {*excluded.songs, *(song for (song,) in of_artists)}
+
+
 @dataclass
 class SimilarTrack(ListedTrack):
     """A track with the numbers of lists that hold it together with the one asked for."""
@@ -152,7 +177,19 @@ class SimilarTrack(ListedTrack):
     tracklists: int
 
 
-def similar_tracks(connection: psycopg.Connection, song_id: int, n: int = 10) -> list[SimilarTrack]:
-    """Songs that stand in the same playlists and tracklists as a song, best first."""
+def similar_tracks(
+    connection: psycopg.Connection, song_id: int, n: int = 10, *, excluded: Excluded = NOTHING
+) -> list[SimilarTrack]:
+    """Songs that stand in the same playlists and tracklists as a song, best first, without what is excluded."""
+    return first_allowed(connection, SIMILAR_TRACKS, (song_id,), n, excluded)
+
+
+def first_allowed(
+    connection: psycopg.Connection, query: str, asked: tuple[object, ...], n: int, excluded: Excluded
+) -> list[SimilarTrack]:
+    """The first n songs that may appear, of a query whose last parameter says how many it gives."""
+    barred = excluded_songs(connection, excluded)
     with connection.cursor(row_factory=class_row(SimilarTrack)) as cursor:
-        return cursor.execute(SIMILAR_TRACKS, (song_id, n)).fetchall()
+        tracks = cursor.execute(query.encode(), (*asked, n + len(barred))).fetchall()
+    left = [track for track in tracks if track.song_id not in barred]
+    return [replace(track, rank=rank) for rank, track in enumerate(left[:n], start=1)]

@@ -1,6 +1,18 @@
-"""A track as an answer lists it."""
+"""A track as an answer lists it, and what an answer must leave out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """Songs, and artists in any role, that must not appear, by id."""
+
+    songs: Sequence[int] = ()
+    artists: Sequence[int] = ()
+
+
+NOTHING = Excluded()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The schema as SQLAlchemy models: the catalogue, what models learn, and how it was loaded.
+"""The schema as SQLAlchemy models: the catalogue, what models learn, people, and how it was loaded.
 
 No table names a Postgres schema: the connection's search path does, so that the schema is a setting. Large tables
 have no foreign keys between them: every row is written by the loader under its lock, a check per row would triple the
@@ -519,6 +519,41 @@ class PlaylistCluster(Table):
     playlist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     cluster: Mapped[int] = mapped_column(Integer)
     distance: Mapped[float] = mapped_column(REAL)
+
+
+# --- people ----------------------------------------------------------------------------------------------------
+
+
+class Listener(Table):
+    """Somebody who likes and dislikes; all that is known of him stands here and in the tables that name him."""
+
+    __tablename__ = "listener"
+
+    id: Mapped[int] = _own_id()
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ListenerSong(Table):
+    """How much a listener likes a song, 1 where nothing else is said; below 0 he dislikes it."""
+
+    __tablename__ = "listener_song"
+    __table_args__ = (CheckConstraint("score <> 0", name="score"),)
+
+    listener_id: Mapped[int] = mapped_column(ForeignKey("listener.id", ondelete="CASCADE"), primary_key=True)
+    song_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    score: Mapped[float] = mapped_column(REAL)
+
+
+class ListenerArtist(Table):
+    """The same of an artist: it holds for his songs, those where he is featured and his remixes."""
+
+    __tablename__ = "listener_artist"
+    __table_args__ = (CheckConstraint("score <> 0", name="score"),)
+
+    listener_id: Mapped[int] = mapped_column(ForeignKey("listener.id", ondelete="CASCADE"), primary_key=True)
+    artist_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    score: Mapped[float] = mapped_column(REAL)
 
 
 # --- results ---------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def read_candidates(
         sizes: how many clusters it has on each level, the smallest clusters first.
         liking: what they are compared with; the model must know all songs that lists begin with.
         user_weight: of the user's scores, for the choice of the best.
-        n: how many, acapellas and what is excluded among them.
+        n: how many, acapellas among them.
         has_artists: whether songs of an artist are to be limited.
     """
     asked = {

@@ -1,7 +1,7 @@
-"""Spotify's account export: Playlist1.json and those after it, in the zip as it comes or unpacked."""
+"""Spotify's account export: Playlist1.json and those after it, in the zip as it comes or unpacked; YourLibrary.json."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,8 @@ _FORM = ListForm(
     no_such_list=FOREIGN,
     beginning=re.compile(r'\{\s*"name"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*"lastModifiedDate"'),
 )
+LIKED = "Liked Songs"
+"""What Spotify calls the songs of YourLibrary.json."""
 _MEMBER = re.compile(r"(?:^|/)Playlist\d*\.json$")
 
 
@@ -45,8 +47,8 @@ def spotify_inputs(path: Path) -> list[Input]:
 def read_spotify(path: Path) -> Iterator[Batch]:
     """Yield the playlists of an account, by their names; those of the same name are numbered in their order.
 
-    Podcasts and files of the listener's own disk without a name are set aside. Raises SourceError if the path holds
-    no export.
+    A library, which must be named itself, is one playlist of the songs that its owner liked. Podcasts and files of the
+    listener's own disk without a name are set aside. Raises SourceError if the path holds no export.
     """
     ids = Ids()
     for source in spotify_inputs(path):
@@ -64,6 +66,11 @@ def _parsed(data: bytes, file: str, damage: str | None, ids: Ids) -> Iterator[Pa
     except BrokenError:
         document = None
     playlists = document.get("playlists") if isinstance(document, dict) else None
+    liked = document.get("tracks") if isinstance(document, dict) else None
+    if isinstance(liked, list) and playlists is None:
+        entries, rejected = _entries(file, map(_of_library, liked), "tracks")
+        yield [Playlist(ids.of([LIKED]), LIKED, entries, file, "tracks")], rejected
+        return
     if not isinstance(playlists, list):
         yield from salvaged(data, file, damage, _FORM, partial(_parsed_text, ids, file))
         return
@@ -88,14 +95,7 @@ def _playlist(ids: Ids, file: str, record: object, place: str) -> Parsed:
             raise UnusableError("items is missing" if items is None else "items is not a list")
     except UnusableError as error:
         return [], [Rejected(file, place, str(error), excerpt(record))]
-    entries: list[Entry | None] = []
-    rejected = []
-    for number, item in enumerate(items):
-        try:
-            entries.append(_entry(item))
-        except UnusableError as error:
-            entries.append(None)
-            rejected.append(Rejected(file, f"{place}.items[{number}]", str(error), excerpt(item), of_entry=True))
+    entries, rejected = _entries(file, items, f"{place}.items")
     playlist = Playlist(
         external_id=ids.of([name]),
         name=name,
@@ -107,6 +107,26 @@ def _playlist(ids: Ids, file: str, record: object, place: str) -> Parsed:
         snapshot=texts.day(record.get("lastModifiedDate")),
     )
     return [playlist], rejected
+
+
+def _of_library(item: object) -> object:
+    """A song of a library as playlists write it."""
+    if not isinstance(item, dict):
+        return item
+    names = {"trackName": "track", "artistName": "artist", "trackUri": "uri", "albumName": "album"}
+    return {"track": {name: item.get(own) for name, own in names.items()}}
+
+
+def _entries(file: str, items: Iterable[object], place: str) -> tuple[list[Entry | None], list[Rejected]]:
+    entries: list[Entry | None] = []
+    rejected = []
+    for number, item in enumerate(items):
+        try:
+            entries.append(_entry(item))
+        except UnusableError as error:
+            entries.append(None)
+            rejected.append(Rejected(file, f"{place}[{number}]", str(error), excerpt(item), of_entry=True))
+    return entries, rejected
 
 
 def _entry(item: object) -> Entry | None:

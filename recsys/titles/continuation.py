@@ -1,8 +1,8 @@
-"""Playlists continued: tracks for a title, for given tracks, or for both."""
+"""Playlists continued: tracks for a title, for given tracks, for what somebody likes, or for several of these."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
 
@@ -26,7 +26,8 @@ t.song_id <> ALL (%(songs)s::bigint[])
 
 CONTINUE = f"""
 SELECT 0 AS rank, b.track AS track_id, t.song_id, s.title, s.version, s.artist, t.uri, t.duration_ms, b.score
-  FROM (SELECT * FROM continue_ballot(%(seeds)s::bigint[], %(model)s, %(playlists)s, %(sample)s, %(artist_share)s)
+  FROM (SELECT * FROM continue_ballot(%(seeds)s::bigint[], %(model)s, %(playlists)s, %(sample)s, %(artist_share)s,
+                                        %(weights)s::float8[])
          ORDER BY score DESC, track LIMIT %(read)s) AS b
   JOIN track AS t ON t.id = b.track
   JOIN song AS s ON s.id = t.song_id
@@ -90,10 +91,15 @@ class Continuation:
     """Playlists that vote, those nearest to the given tracks."""
     sample: int = 2000
     """Playlists that are read of one given track."""
+    like_share: float = 0.2
+    """What the tracks that somebody likes have of all votes beside a title or given tracks."""
+    likes_sample: int = 200_000
+    """Playlists that are read of all liked tracks together, as far as each is read in at most `sample`."""
 
 
 DEFAULT = Continuation()
 UNFILTERED = Filters()
+NO_LIKES: Mapping[int, float] = {}
 
 
 TRACKS_OF_SONGS = """
@@ -112,19 +118,25 @@ def tracks_of_songs(connection: psycopg.Connection, songs: Sequence[int]) -> dic
     return {song: track for song, track in rows if track is not None}
 
 
+def liked_tracks(connection: psycopg.Connection, likes: Mapping[int, float]) -> dict[int, float]:
+    """The tracks of liked songs with the songs' scores, for `continue_playlist`."""
+    return {track: likes[song] for song, track in tracks_of_songs(connection, list(likes)).items()}
+
+
 def continue_playlist(
     connection: psycopg.Connection,
     title: str | None,
     seeds: Sequence[int],
     n: int,
     *,
+    likes: Mapping[int, float] = NO_LIKES,
     filters: Filters = UNFILTERED,
     needs_uri: bool = False,
     model: int | None = None,
     load_encoder: LoadEncoder | None = None,
     parameters: Continuation = DEFAULT,
 ) -> list[ListedTrack]:
-    """Tracks that go on with a playlist, best first: a song once, and none of the given ones.
+    """Tracks that go on with a playlist, best first: a song once, and none of the given ones; liked ones may appear.
 
     Where the votes bring fewer than n, the most held tracks follow with a score of 0, and behind them further tracks of
     songs that are there already: there are fewer than n only where the filters leave no more in the catalogue.
@@ -134,6 +146,7 @@ def continue_playlist(
         title: as a person writes it, or None.
         seeds: ids of the given tracks; an id that the catalogue does not have is passed over.
         n: how many tracks.
+        likes: tracks that somebody likes, by id with weights above 0; they vote too.
         filters: what must not appear.
         needs_uri: leave out what has no URI of a Spotify track.
         model: the recommender that answers, the current one if None; one that was built from the train part of a split
@@ -149,31 +162,37 @@ def continue_playlist(
     seed_songs: dict[int, int] = dict(connection.execute(SONG_OF, (list(seeds),)).fetchall())
     title_share = parameters.title_share / sqrt(len(seed_songs)) if seed_songs else 1.0
     hidden = {*filters.songs, *seed_songs.values()}
-    barred = {"model": model, "artists": list(filters.artists), "uri": SPOTIFY_TRACK if needs_uri else None}
+    barred: dict[str, object] = {
+        "model": model,
+        "artists": list(filters.artists),
+        "uri": SPOTIFY_TRACK if needs_uri else None,
+    }
     votes: list[tuple[float, Sequence[ListedTrack]]] = []
+    like_share = 0.0 if not likes else parameters.like_share if seed_songs or title is not None else 1.0
     if seed_songs:
-        given = (
-            barred
-            | asdict(parameters)
-            | {"seeds": list(seed_songs), "songs": list(hidden), "depth": n + SPARE, "read": n + READ}
-        )
-        votes.append((1.0 if title is None else 1 - title_share, _listed(connection, CONTINUE, given)))
+        share = (1 - like_share) * (1.0 if title is None else 1 - title_share)
+        given = dict.fromkeys(seed_songs, 1.0)
+        votes.append((share, _votes_of(connection, given, n, hidden, barred, parameters)))
     if title is not None:
         depth = n + SPARE + len(seed_songs)
         without = Filters(filters.songs, filters.artists)
         answer = recommend(connection, title, depth, filters=without, model=model, load_encoder=load_encoder)
         left = [t for t in answer.tracks if t.song_id not in hidden]
-        votes.append((title_share, [t for t in left if not needs_uri or is_spotify_track(t.uri)]))
+        votes.append(((1 - like_share) * title_share, [t for t in left if not needs_uri or is_spotify_track(t.uri)]))
+    if likes:
+        sample = min(parameters.sample, max(parameters.likes_sample // len(likes), 1))
+        heard = replace(parameters, sample=sample)
+        votes.append((like_share, _votes_of(connection, likes, n, hidden, barred, heard)))
     candidates = _joined(votes)
     tracks = _first(connection, candidates, n, filters.max_per_artist)
     if len(tracks) < n:
-        given = barred | {
+        rest = barred | {
             "songs": list(filters.songs),
             "there": [*seed_songs, *(track.track_id for track in candidates)],
             "there_songs": [*seed_songs.values(), *(track.song_id for track in candidates)],
             "limit": n - len(tracks) if filters.max_per_artist is None else None,
         }
-        candidates += _listed(connection, MOST_HELD, given)
+        candidates += _listed(connection, MOST_HELD, rest)
         tracks = _first(connection, candidates, n, filters.max_per_artist)
     return [replace(track, rank=rank) for rank, track in enumerate(tracks, start=1)]
 
@@ -181,6 +200,20 @@ def continue_playlist(
 def is_spotify_track(uri: str | None) -> bool:
     """Say whether a URI is one of a Spotify track."""
     return uri is not None and re.match(SPOTIFY_TRACK, uri) is not None and not uri.endswith("\n")
+
+
+def _votes_of(
+    connection: psycopg.Connection,
+    tracks: Mapping[int, float],
+    n: int,
+    hidden: Iterable[int],
+    barred: Mapping[str, object],
+    parameters: Continuation,
+) -> list[ListedTrack]:
+    """What tracks with weights vote for, without hidden songs."""
+    given: dict[str, object] = {"seeds": list(tracks), "weights": list(tracks.values()), "songs": list(hidden)}
+    cut = {"depth": n + SPARE, "read": n + READ}
+    return _listed(connection, CONTINUE, {**barred, **asdict(parameters), **given, **cut})
 
 
 def _listed(connection: psycopg.Connection, query: str, given: dict[str, object]) -> list[ListedTrack]:

@@ -1,7 +1,7 @@
 """Answers for a title: the light path, which imports no network library for a title that is known."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import psycopg
 from psycopg.rows import class_row
 
-from recsys.catalog.listed import ListedTrack
+from recsys.catalog.listed import Excluded, ListedTrack
 from recsys.errors import NotReadyError, UnknownNameError
 from recsys.names import normal_title
 
@@ -93,11 +93,9 @@ class Recommendation(ListedTrack):
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What must not appear, by id, and how many songs one artist may have."""
+class Filters(Excluded):
+    """What must not appear, and how many songs one artist may have."""
 
-    songs: Sequence[int] = ()
-    artists: Sequence[int] = ()
     max_per_artist: int | None = None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import psycopg
 from psycopg.rows import class_row
 
-from recsys.catalog import ListedTrack, SimilarTrack
+from recsys.catalog import NOTHING, Excluded, ListedTrack, SimilarTrack, excluded_songs, first_allowed
 from recsys.errors import NotReadyError, SourceError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ MODELS = "SELECT m.name FROM model AS m WHERE m.kind = %s ORDER BY m.name"
 
 FOR_DJ = """
 SELECT rank, track_id, song_id, title, version, artist, uri, duration_ms, score, artists, plays, last_played_on
-  FROM recommend_for_dj(%s, %s, %s, %s)
+  FROM recommend_for_dj(%s, %s, %s, %s, %s::bigint[], %s::bigint[])
 """
 
 LISTED = """
@@ -51,6 +51,8 @@ SELECT wanted.place::integer AS rank, st.track_id, s.id AS song_id, s.title, s.v
   LEFT JOIN song_stats AS st ON st.song_id = s.id LEFT JOIN track AS t ON t.id = st.track_id
  ORDER BY wanted.place
 """
+
+NEAREST_SONGS = "SELECT * FROM nearest_songs(%s, model => %s, n => %s)"
 
 PLAYED = """
 SELECT tt.tracklist_id, tt.song_id, t.played_on
@@ -118,15 +120,23 @@ def tracklist_model(
 
 
 def recommend_for_dj(
-    connection: psycopg.Connection, dj_id: int, n: int = 10, *, only_new: bool = False, model_id: int | None = None
+    connection: psycopg.Connection,
+    dj_id: int,
+    n: int = 10,
+    *,
+    only_new: bool = False,
+    excluded: Excluded = NOTHING,
+    model_id: int | None = None,
 ) -> list[ForecastTrack]:
-    """What a DJ will play, best first; a DJ whom the model never saw is answered from his plays of now.
+    """What a DJ will play, best first, without what is excluded.
 
-    Empty where the model knows none of the songs that he played.
+    A DJ whom the model never saw is answered from his plays of now. Empty where the model knows none of the songs that
+    he played.
     """
     model_id = tracklist_model(connection) if model_id is None else model_id
+    barred = (list(excluded.songs), list(excluded.artists))
     with connection.cursor(row_factory=class_row(ForecastTrack)) as cursor:
-        found = cursor.execute(FOR_DJ, (dj_id, n, only_new, model_id)).fetchall()
+        found = cursor.execute(FOR_DJ, (dj_id, n, only_new, model_id, *barred)).fetchall()
     if found:
         return found
     played = connection.execute(PLAYED, (dj_id,)).fetchall()
@@ -135,7 +145,7 @@ def recommend_for_dj(
     if not newcomer.lists.nnz:
         return []
     (scored,) = trained.recommender.for_newcomers(newcomer)
-    tracks = _listed(connection, trained, scored, n, only_new=only_new)
+    tracks = _listed(connection, trained, scored, n, only_new=only_new, excluded=excluded)
     for track in tracks:
         own = [day for _, song, day in played if song == track.song_id]
         track.plays, track.last_played_on = len(own), max((day for day in own if day is not None), default=None)
@@ -170,9 +180,12 @@ def recommend_for_likes(
     n: int = 10,
     *,
     only_new: bool = True,
+    excluded: Excluded = NOTHING,
     model_id: int | None = None,
 ) -> list[ForecastTrack]:
     """What somebody will play who likes these songs, given by id with a score (1 is one play); best first.
+
+    With `only_new` none of these songs, and never what is excluded.
 
     Nothing is trained. Songs that the model does not know count for nothing; empty where it knows none.
     """
@@ -186,15 +199,17 @@ def recommend_for_likes(
     shape = (1, len(trained.songs))
     asked = sparse.csr_matrix((scores, (np.zeros(len(rows), dtype=np.int64), rows)), shape=shape)
     (scored,) = trained.recommender.for_listeners(asked)
-    return _listed(connection, trained, scored, n, only_new=only_new)
+    return _listed(connection, trained, scored, n, only_new=only_new, excluded=excluded)
 
 
 def _listed(
-    connection: psycopg.Connection, trained: "Trained", scored: "Scored", n: int, *, only_new: bool
+    connection: psycopg.Connection, trained: "Trained", scored: "Scored", n: int, *, only_new: bool, excluded: Excluded
 ) -> list[ForecastTrack]:
     import numpy as np
 
-    is_wanted = ~scored.is_known if only_new else np.ones(len(scored.songs), dtype=bool)
+    is_wanted = ~np.isin(trained.songs[scored.songs], list(excluded_songs(connection, excluded)))
+    if only_new:
+        is_wanted &= ~scored.is_known
     songs = trained.songs[scored.songs[is_wanted][:n]].tolist()
     with connection.cursor(row_factory=class_row(ForecastTrack)) as cursor:
         asked_for = {"songs": songs, "scores": scored.scores[is_wanted][:n].tolist()}
@@ -210,6 +225,12 @@ def known_likes(trained: "Trained", likes: Mapping[int, float]) -> tuple["Intege
     liked = {song: score for song, score in likes.items() if score > 0}
     rows = rows_of(np.array(list(liked), dtype=np.int64), trained.songs)
     return rows[rows >= 0], np.array(list(liked.values()), dtype=np.float32)[rows >= 0]
+
+
+def known_of(connection: psycopg.Connection, likes: Mapping[int, float], model_id: int) -> set[int]:
+    """The liked songs that a model knows."""
+    trained = loaded_recommender(connection, model_id)
+    return set(trained.songs[known_likes(trained, likes)[0]].tolist())
 
 
 def loaded_recommender(connection: psycopg.Connection, model_id: int) -> "Trained":
@@ -263,9 +284,16 @@ def similar_djs(
 
 
 def nearest_songs(
-    connection: psycopg.Connection, song_id: int, n: int = 10, *, model_id: int | None = None
+    connection: psycopg.Connection,
+    song_id: int,
+    n: int = 10,
+    *,
+    excluded: Excluded = NOTHING,
+    model_id: int | None = None,
 ) -> list[SimilarTrack]:
-    """Songs that go with a song by the model's vectors, best first; none where the model does not know it."""
+    """Songs that go with a song by the model's vectors, best first, without what is excluded.
+
+    None where the model does not know it.
+    """
     model_id = tracklist_model(connection) if model_id is None else model_id
-    with connection.cursor(row_factory=class_row(SimilarTrack)) as cursor:
-        return cursor.execute("SELECT * FROM nearest_songs(%s, %s, %s)", (song_id, n, model_id)).fetchall()
+    return first_allowed(connection, NEAREST_SONGS, (song_id, model_id), n, excluded)

@@ -180,6 +180,26 @@ def test_names_that_are_not_known_list_the_nearest(recsys: Command) -> None:
     )
 
 
+def test_a_listener_is_the_user_and_what_he_dislikes_is_in_no_list(recsys: Command) -> None:
+    for arguments in (
+        ("add", "Max"),
+        ("like", "Max", "House Song 9=2", "House Song 13"),
+        ("dislike", "Max", "House Song 2", "--artist", "House Act 0", "--artist", "House Act 5"),
+    ):
+        assert recsys("listener", *arguments).returncode == 0
+    barred = {f"House Song {number}" for number in (0, 1, 2, 15, 16, 17)}
+    likes = ("--like", "House Song 9=2", "--like", "House Song 13")
+    named = recsys(
+        "generate", "--seed", SEED, *likes, "--exclude-track", "House Song 2", "--exclude-artist", "House Act 0",
+        "--exclude-artist", "House Act 5", "--json",
+    )  # fmt: skip
+    assert recsys("generate", "--seed", SEED, "--listener", "Max", "--json").stdout == named.stdout
+    options = ("--title", "house party", "--dj", "Ann Ray", "--listener", "Max", "--length", "100", "--json")
+    tracks = json_lines(recsys("generate", *options))
+    assert len(tracks) == 100
+    assert not barred & {track["title"] for track in tracks}
+
+
 def test_what_makes_no_sense_is_a_usage_error(recsys: Command) -> None:
     for options, said in (
         ((), "give a song to begin with, or a title with --title"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.command import Command, cells, complaint, json_lines, usage_error
 from tests.scenes import DJS, SONGS, records, scene_of, scene_sets, song
-from tests.worlds import write_lines
+from tests.worlds import entry, playlist, write_lines
 
 NOTHING_YET = "there is no tracklist recommender yet: run `recsys tracklists prepare`"
 
@@ -153,6 +153,29 @@ def test_likes_are_answered_and_those_that_are_not_known_are_listed(recsys: Comm
     assert (again.stdout, again.stderr) == (twice.stdout, "")
 
 
+def test_a_listener_is_answered_by_his_likes_and_a_dj_without_his_dislikes(recsys: Command) -> None:
+    for arguments in (
+        ("add", "Max"),
+        ("like", "Max", "Techno Song 1=2", "Techno Song 7", "--artist", "Techno Act 5"),
+        ("dislike", "Max", "House Song 4", "--artist", "Techno Act 4", "--artist", "House Act 0"),
+    ):
+        assert recsys("listener", *arguments).returncode == 0
+    tracks = json_lines(recsys("recommend", "--listener", "Max", "-n", "50", "--json"))
+    assert len(tracks) == 50
+    assert scene_of(tracks[0]["title"]) == "Techno"
+    assert not {"Techno Song 1", "Techno Song 7", "House Song 4"} & {track["title"] for track in tracks}
+    artists = {track["artist"] for track in tracks}
+    assert not {"Techno Act 4", "House Act 0"} & artists
+    assert "Techno Act 5" in artists, "his songs are not new because he is liked"
+    plain = json_lines(recsys("recommend", "--dj", "Ann Ray", "-n", "30", "--json"))
+    left = [
+        t["title"] for t in plain if t["title"] != "House Song 4" and t["artist"] not in ("Techno Act 4", "House Act 0")
+    ]
+    assert len(left) < 30
+    of_dj = json_lines(recsys("recommend", "--dj", "Ann Ray", "--listener", "Max", "-n", f"{len(left)}", "--json"))
+    assert [track["title"] for track in of_dj] == left
+
+
 def test_a_file_of_likes_has_comments_and_scores(recsys: Command, tmp_path: Path) -> None:
     file = tmp_path / "likes.txt"
     file.write_text(
@@ -217,7 +240,7 @@ def test_another_name_than_the_one_asked_for_is_told_beside_clean_json(recsys: C
         assert done.stderr == said
 
 
-def test_what_came_after_training_is_like_nothing(
+def test_what_came_after_training_is_like_nothing_and_goes_with_what_playlists_say(
     world: Trained, database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("later")
@@ -232,6 +255,18 @@ def test_what_came_after_training_is_like_nothing(
         assert said.startswith("the model knows no song of Nobody: ")
         said = complaint(recsys("similar", "track", "Nobody - Unheard", "--model", "mine", *options))
         assert said == "Nobody - Unheard is not known to mine"
+    # Of a listener whose likes it hardly knows playlists tell more, if there are any.
+    assert recsys("listener", "add", "Max").returncode == 0
+    assert recsys("listener", "like", "Max", "Unheard=4", "House Song 1").returncode == 0
+    used = "1 of 2 songs is used, the other is not known or in too few tracklists"
+    by_tracklists = [used, "what goes with the likes of Max, by tracklists"]
+    assert recsys("recommend", "--listener", "Max").stderr.splitlines() == by_tracklists
+    together = playlist(1, "both", [entry("Nobody", "Unheard"), entry("House Act 1", "House Song 4")])
+    assert recsys("ingest", "playlists", write_lines(folder / "playlists.jsonl", [together])).returncode == 0
+    done = recsys("recommend", "--listener", "Max", "-n", "1")
+    assert done.stderr == "what goes with the likes of Max, by playlists\n"
+    assert cells(done)[0][1] == "House Song 4"
+    assert recsys("recommend", "--listener", "Max", "--model", "mine").stderr.splitlines() == by_tracklists
 
 
 def test_what_makes_no_sense_is_a_usage_error(recsys: Command) -> None:

@@ -244,9 +244,19 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     connection.execute("INSERT INTO song_profile VALUES (1, 1, 'up', 1, 1, '{1}', '{1}')")
     connection.execute("INSERT INTO learned_profile VALUES (1, 1, '{1}', '{1}')")
     full = objects(database, "recsys")
+    downgrade(settings, "0007")
+    before_listeners = objects(database, "recsys")
+    people = ("listener", "listener_song", "listener_artist")
+    assert set(full) - set(before_listeners) == {
+        *(("relation", name + end) for name in people for end in ("", "_pkey")),
+        ("relation", "listener_name_key"),
+    }
     downgrade(settings, "0006")
     before_cursors = objects(database, "recsys")
-    assert set(full) - set(before_cursors) == {("relation", "source_cursor"), ("relation", "source_cursor_pkey")}
+    assert set(before_listeners) - set(before_cursors) == {
+        ("relation", "source_cursor"),
+        ("relation", "source_cursor_pkey"),
+    }
     downgrade(settings, "0005")
     before_clusters = objects(database, "recsys")
     assert set(before_cursors) - set(before_clusters) == {

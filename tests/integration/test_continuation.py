@@ -3,10 +3,11 @@
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import psycopg
@@ -154,11 +155,16 @@ def add_models(connection: psycopg.Connection) -> None:
 
 
 def expected_votes(
-    world: World, seeds: Sequence[int], model: int, nearest: int = 1000, artist_share: float = 0.1
+    world: World,
+    seeds: Sequence[int],
+    model: int,
+    nearest: int = 1000,
+    artist_share: float = 0.1,
+    weights: Mapping[int, float] = MappingProxyType({}),
 ) -> Vote:
     given = {seed for seed in seeds if seed in world.song_of}
     heard = {p: set(own) for p, own in world.playlists.items() if model == CURRENT or p in world.train}
-    weight = {seed: 1 / (sum(seed in own for own in heard.values()) + 20) for seed in given}
+    weight = {seed: weights.get(seed, 1) / (sum(seed in own for own in heard.values()) + 20) for seed in given}
     nearness = {
         playlist: float(
             np.float32(sum(weight[seed] for seed in given & own) / sqrt(len(world.playlists[playlist]) + 10))
@@ -171,7 +177,10 @@ def expected_votes(
         for track in heard[playlist]:
             by_tracks[track] += (nearness[playlist] / max(nearness.values())) ** (2 - 1 / sqrt(len(given)))
     by_artists: Vote = defaultdict(float)
-    theirs = Counter(artist for seed in given for artist in world.artists_of[world.song_of[seed]])
+    theirs: Vote = defaultdict(float)
+    for seed in given:
+        for artist in world.artists_of[world.song_of[seed]]:
+            theirs[artist] += weights.get(seed, 1)
     rows = world.connection.execute(
         "SELECT artist_id, track_ids, weights FROM artist_profile WHERE model_id = %s", (model,)
     )
@@ -214,6 +223,15 @@ def test_the_ballot_hears_the_nearest_playlists_and_the_artists_share(world: Wor
     for seeds in some_seeds(world):
         votes = ballot(world, seeds, ", playlists => 3, artist_share => 0.4")
         assert votes == pytest.approx(expected_votes(world, seeds, CURRENT, nearest=3, artist_share=0.4), rel=1e-5)
+
+
+def test_heavier_tracks_have_more_of_the_ballot(world: World) -> None:
+    for seeds in some_seeds(world):
+        given = list(dict.fromkeys(seeds))
+        weights = {seed: 1 + place % 3 for place, seed in enumerate(given)}
+        votes = ballot(world, [10**9, *given], f", weights => '{{9,{','.join(map(str, weights.values()))}}}'")
+        assert votes == pytest.approx(expected_votes(world, given, CURRENT, weights=weights), rel=1e-5)
+    assert ballot(world, given, ", weights => NULL") == ballot(world, given) != votes
 
 
 def test_a_popular_track_is_read_from_a_sample_of_its_playlists(world: World) -> None:
@@ -297,6 +315,33 @@ def test_the_more_is_given_the_less_the_title_says(world: World) -> None:
     for seeds in some_seeds(world):
         without = continue_playlist(world.connection, None, seeds, 30)
         assert ids(continue_playlist(world.connection, "title 03", seeds, 30, parameters=other))[:5] == ids(without)[:5]
+
+
+def test_likes_have_a_fifth_of_the_votes_beside_others_and_may_appear(world: World) -> None:
+    by_title = {t.song_id: t.score for t in recommend(world.connection, "title 03", 1000).tracks}
+    seen: set[int] = set()
+    for liked in some_seeds(world):
+        likes = {track: 1.0 + place % 2 for place, track in enumerate(liked)}
+        weights = f", weights => '{{{','.join(map(str, likes.values()))}}}'"
+        by_likes = songs_of(world, ballot(world, list(likes), weights), [])
+        alone = continue_playlist(world.connection, None, [], 40, likes=likes)
+        assert {t.song_id: t.score for t in alone if t.score}.items() <= by_likes.items()
+        for track in continue_playlist(world.connection, "title 03", [], 40, likes=likes):
+            seen.add(track.song_id)
+            expected = 0.8 * by_title.get(track.song_id, 0) + 0.2 * by_likes.get(track.song_id, 0)
+            assert track.score == pytest.approx(expected)
+        by_seeds = songs_of(world, ballot(world, liked), liked)
+        for track in continue_playlist(world.connection, None, liked, 10, likes=likes):
+            expected = 0.8 * by_seeds.get(track.song_id, 0) + 0.2 * by_likes.get(track.song_id, 0)
+            assert track.score == pytest.approx(expected)
+    assert seen & {world.song_of[track] for liked in some_seeds(world) for track in liked}
+
+
+def test_many_likes_are_each_read_from_fewer_playlists(world: World) -> None:
+    liked = {track: 1.0 for own in world.playlists.values() for track in own}
+    one_each = continue_playlist(world.connection, None, [], 20, likes=liked, parameters=Continuation(likes_sample=1))
+    assert one_each == continue_playlist(world.connection, None, [], 20, likes=liked, parameters=Continuation(sample=1))
+    assert one_each != continue_playlist(world.connection, None, [], 20, likes=liked)
 
 
 @pytest.mark.parametrize("title", ["title 05", None])

@@ -8,7 +8,7 @@ from random import Random
 import psycopg
 import pytest
 
-from recsys.catalog import NamedSong, find_artist, find_song, ingest, similar_tracks
+from recsys.catalog import Excluded, NamedSong, find_artist, find_song, ingest, similar_tracks
 from recsys.config import Settings
 from recsys.errors import UnknownNameError
 from tests.worlds import entry, playlist, rows, write_lines
@@ -163,6 +163,8 @@ def test_similar_tracks_are_those_of_the_formula(
         assert [track.title for track in found] == order
         assert [track.rank for track in found] == list(range(1, len(order) + 1))
         assert [track.title for track in similar_tracks(connection, ids[title], 3)] == order[:3]
+        best = Excluded([ids[order[0]]])
+        assert [track.title for track in similar_tracks(connection, ids[title], 3, excluded=best)] == order[1:4]
 
 
 def test_a_song_of_one_list_is_beside_the_others_of_it_and_a_lone_song_beside_none(

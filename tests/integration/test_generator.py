@@ -289,6 +289,17 @@ def test_what_is_excluded_is_no_candidate_unless_the_list_begins_with_it(world: 
     assert len(by_artist) == 4
 
 
+def test_as_many_candidates_come_as_are_asked_for_whatever_is_excluded(world: World) -> None:
+    [first] = world.ids("House Song 1")
+    vectors = world.embeddings()
+    order = sorted(vectors, key=lambda song_id: (-(vectors[song_id] @ vectors[first]), song_id))
+    disliked = order[1:40]
+    query = "SELECT song_id FROM generator_candidates(%s::bigint[], n => 10, exclude_songs => %s)"
+    found = {song_id for (song_id,) in rows(world.connection, query, [first], disliked)}
+    [acapella] = world.ids("House Act 0 - House Song 0 (Acapella)")
+    assert found == {first, *order[40:49]} - {acapella}
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [

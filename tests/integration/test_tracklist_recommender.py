@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from scipy import sparse
 
-from recsys.catalog import find_dj, find_song, ingest
+from recsys.catalog import Excluded, find_dj, find_song, ingest
 from recsys.config import Settings
 from recsys.database import build_vector_index, connect
 from recsys.database.vector_index import EmbeddedTable, drop_vector_index
@@ -219,6 +219,38 @@ def test_of_likes_what_is_not_known_or_not_liked_counts_for_nothing(world: World
     assert recommend_for_likes(world.connection, {}) == []
 
 
+def by_artist(world: World, *names: str) -> set[int]:
+    query = "SELECT song_id FROM song_artist AS sa JOIN artist AS a ON a.id = sa.artist_id WHERE a.name = ANY(%s)"
+    return {song for (song,) in rows(world.connection, query, list(names))}
+
+
+@pytest.mark.parametrize("dj", ["Ann Ray", LATE])
+@pytest.mark.parametrize("only_new", [False, True])
+def test_what_is_excluded_is_left_out_before_the_cut(world: World, dj: str, only_new: bool) -> None:
+    def answer(n: int, excluded: Excluded) -> list[int]:
+        found = recommend_for_dj(world.connection, world.id("dj", dj), n, only_new=only_new, excluded=excluded)
+        assert [track.rank for track in found] == list(range(1, len(found) + 1))
+        return [track.song_id for track in found]
+
+    everything = answer(200, Excluded())
+    first, second = everything[:2]
+    [(artist, name)] = rows(
+        world.connection, "SELECT id, name FROM artist JOIN song_artist ON artist_id = id WHERE song_id = %s", second
+    )
+    left = [song for song in everything if song != first and song not in by_artist(world, name)]
+    assert answer(5, Excluded([first], [artist])) == left[:5]
+    assert answer(200, Excluded([first], [artist])) == left
+
+
+def test_likes_are_answered_without_what_is_excluded(world: World) -> None:
+    likes = {world.id("song", "Techno Song 1"): 1.0}
+    everything = [track.song_id for track in recommend_for_likes(world.connection, likes, 200)]
+    excluded = Excluded([everything[0]], [world.id("artist", "Techno Act 2"), 10**9])
+    left = [song for song in everything[1:] if song not in by_artist(world, "Techno Act 2")]
+    assert len(left) < len(everything) - 1
+    assert [t.song_id for t in recommend_for_likes(world.connection, likes, 9, excluded=excluded)] == left[:9]
+
+
 def nearest(world: World, kind: str, name: str) -> list[tuple[str, float]]:
     """Names and cosines of all others by the model's vectors, best first; ties by id."""
     vectors = world.trained.recommender.vectors
@@ -277,6 +309,15 @@ def test_songs_are_near_that_share_tracklists(world: World) -> None:
     assert [track.rank for track in found] == list(range(1, len(found) + 1))
     assert nearest_songs(world.connection, number, 5, model_id=world.summary.model_id) == found[:5]
     assert nearest_songs(world.connection, world.id("song", "Unheard")) == []
+
+
+def test_songs_are_near_without_what_is_excluded(world: World) -> None:
+    number = world.id("song", "House Song 4")
+    everything = [track.song_id for track in nearest_songs(world.connection, number, 200)]
+    excluded = Excluded(everything[:1], [world.id("artist", "House Act 2")])
+    left = [song for song in everything[1:] if song not in by_artist(world, "House Act 2")]
+    found = nearest_songs(world.connection, number, 30, excluded=excluded)
+    assert [(track.rank, track.song_id) for track in found] == list(enumerate(left[:30], start=1))
 
 
 def test_an_index_finds_what_comparing_all_finds(world: World) -> None:

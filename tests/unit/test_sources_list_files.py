@@ -349,6 +349,16 @@ def test_a_spotify_export_is_read_as_its_zip_its_folder_and_its_file(tmp_path: P
     assert [one.external_id for one in playlists] == ["Gym", "List 2"]
 
 
+def test_the_library_of_a_spotify_export_is_a_list_of_what_its_owner_liked(tmp_path: Path) -> None:
+    liked = {"track": "Energy Flash", "artist": "Joey Beltram", "album": "Volume I", "uri": URI}
+    library = {"tracks": [liked, {"track": "Nameless"}, 7], "albums": [], "bannedTracks": [liked]}
+    file = written(tmp_path / "YourLibrary.json", json.dumps(library))
+    [playlist], rejected = read("spotify", file)
+    assert (playlist.external_id, playlist.name) == ("Liked Songs", "Liked Songs")
+    assert playlist.entries == SPOTIFY_ENTRIES
+    assert rejected == [("tracks[1]", "the artist is missing"), ("tracks[2]", "the item is not an object")]
+
+
 def test_a_truncated_spotify_export_keeps_its_whole_playlists(tmp_path: Path) -> None:
     text = json.dumps(spotify("One", "Two", "Three"))
     playlists, rejected = read("spotify", written(tmp_path / "Playlist1.json", text[: text.index("Three") + 50]))

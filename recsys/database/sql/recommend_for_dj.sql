@@ -1,7 +1,9 @@
 -- What a DJ will play by a tracklist model, best first; with `only_new`, only songs that he had not played when it was
--- trained. `plays` and `last_played_on` are of now.
+-- trained. `plays` and `last_played_on` are of now. Songs and artists (in any role) that must not appear are left out before
+-- the cut.
 CREATE OR REPLACE FUNCTION recommend_for_dj(
-  dj bigint, n integer DEFAULT 10, only_new boolean DEFAULT false, model bigint DEFAULT NULL
+  dj bigint, n integer DEFAULT 10, only_new boolean DEFAULT false, model bigint DEFAULT NULL,
+  exclude_songs bigint[] DEFAULT '{}', exclude_artists bigint[] DEFAULT '{}'
 )
 RETURNS TABLE (
   rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
@@ -14,13 +16,18 @@ AS $$
 DECLARE
   chosen bigint := coalesce(model, current_model('tracklist-recommender'));
 BEGIN
+  exclude_songs := array_remove(coalesce(exclude_songs, '{}'), NULL);
+  exclude_artists := array_remove(coalesce(exclude_artists, '{}'), NULL);
   RETURN QUERY
     WITH best AS MATERIALIZED (
       SELECT b.song_id, b.score, b.place
         FROM dj_forecast AS f
        CROSS JOIN LATERAL unnest(f.song_ids, f.scores, f.is_known) WITH ORDINALITY AS b (song_id, score, is_known, place)
        WHERE f.model_id = chosen AND f.dj_id = recommend_for_dj.dj
-         AND NOT (only_new AND b.is_known)
+         AND NOT (only_new AND b.is_known) AND b.song_id <> ALL (exclude_songs)
+         AND (exclude_artists = '{}'
+              OR NOT EXISTS (SELECT FROM song_artist AS sa
+                              WHERE sa.song_id = b.song_id AND sa.artist_id = ANY (exclude_artists)))
        ORDER BY b.place
        LIMIT greatest(n, 0)
     ), played AS MATERIALIZED (

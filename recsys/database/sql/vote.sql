@@ -48,7 +48,7 @@ BEGIN
             SELECT * FROM seed_ballot(query, chosen) WHERE method = 'seed') AS b
      WHERE NOT has_exclusions
         OR EXISTS (SELECT FROM track AS t
-                    WHERE t.id = b.track AND t.song_id <> ALL (exclude_songs)
+                    WHERE t.id = b.track AND t.song_id NOT IN (SELECT unnest(exclude_songs))
                       AND NOT EXISTS (SELECT FROM song_artist AS sa
                                        WHERE sa.song_id = t.song_id AND sa.artist_id = ANY (exclude_artists)))
   ), winner AS (
