@@ -97,9 +97,9 @@ def _source(read: Reread) -> Refreshed:
         state: State = "unchanged" if read.left == UNCHANGED else "left"
         return Refreshed("source", name, state, "" if read.left == UNCHANGED else read.left or "")
     counts = read.summary.counts
-    found = f"{counts.stored:,} lists new, {counts.replaced:,} changed, {counts.already_there:,} as they were"
+    found = f"lists: {counts.stored:,} new, {counts.replaced:,} changed, {counts.already_there:,} as they were"
     if counts.rejected + counts.entries_rejected:
-        found += f", {counts.rejected + counts.entries_rejected:,} records rejected"
+        found += f"; rejected: {counts.rejected + counts.entries_rejected:,}"
     return Refreshed("source", name, "refreshed" if counts.stored + counts.replaced else "unchanged", found)
 
 
@@ -118,7 +118,7 @@ def _titles(settings: Settings, connection: psycopg.Connection, whole: bool, pro
 
 def _title(done: TitleRefresh) -> Refreshed:
     found = (
-        f"{done.changed:,} playlists new or changed, {done.embedded:,} titles embedded, {done.profiles:,} profiles"
+        f"playlists new or changed: {done.changed:,}; titles embedded: {done.embedded:,}; profiles: {done.profiles:,}"
         if done.profiles
         else ""
     )
