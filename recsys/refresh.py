@@ -4,10 +4,12 @@ Nothing is trained: title recommenders and recommenders of tracklists answer fro
 before, and what learned from too little of it is named.
 """
 
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,7 +18,7 @@ import psycopg
 from recsys.catalog.ingestion import Progress as Loading
 from recsys.catalog.known import UNCHANGED, KnownPath, Reread, reread
 from recsys.config import Settings
-from recsys.database import connect, refresh_lock, require_migrated, translated_errors, writer_lock
+from recsys.database import build_vector_index, connect, refresh_lock, require_migrated, translated_errors, writer_lock
 from recsys.errors import BusyError, RecsysError
 from recsys.progress import Progress, silent
 from recsys.sequences.imported_next import import_next_recommender
@@ -24,7 +26,7 @@ from recsys.sequences.next_folder import renew_next_recommender
 from recsys.titles.refresh import STALE_SHARE, TitleRefresh, refresh_titles
 from recsys.tracklists.folding import fold_in_djs, fold_in_songs
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, load_graph_snapshot
-from recsys.tracklists.imported import import_recommender
+from recsys.tracklists.imported import EMBEDDED, import_recommender
 from recsys.tracklists.learned import Learned, learned_of
 from recsys.tracklists.prepare import prepare_graph
 from recsys.tracklists.recommend import TracklistKind
@@ -157,6 +159,19 @@ TRAIN: dict[TracklistKind, str] = {
 }
 
 
+@contextmanager
+def _own_folder(settings: Settings, connection: psycopg.Connection) -> Iterator[Path]:
+    """A folder of the holder of a database's refresh lock, in which one that was killed leaves nothing for ever."""
+    database = f"{connection.info.dsn}\n{settings.db_schema}".encode()
+    folder = settings.models_folder / f".refresh-{blake2b(database, digest_size=8).hexdigest()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class _Tracklists:
     """The models of tracklists, which share one reading of them."""
 
@@ -165,13 +180,11 @@ class _Tracklists:
         self._connection = connection
         self._whole = whole
         self._progress = progress
-        settings.models_folder.mkdir(parents=True, exist_ok=True)
 
     def refresh(self) -> Iterator[Refreshed]:
         models = [_Model(*row) for row in self._connection.execute(ANSWERING)]
         self._connection.commit()
-        with tempfile.TemporaryDirectory(prefix=".refresh-", dir=self._settings.models_folder) as folder:
-            self._folder = Path(folder)
+        with _own_folder(self._settings, self._connection) as self._folder:
             for model in models:
                 try:
                     yield self._refresh(model)
@@ -220,7 +233,7 @@ class _Tracklists:
         self._progress("placing songs", 0, 0)
         renewed = self._folder / "recommender"
         renew_recommender(home, snapshot, facts, renewed)
-        made = import_recommender(self._settings, renewed, name=model.name, progress=self._progress)
+        made = import_recommender(self._settings, renewed, name=model.name, anew=self._whole, progress=self._progress)
         return f"answers from {facts.tracklists:,} tracklists, {made.songs:,} songs, {made.djs:,} DJs"
 
     def _next(self, model: _Model, home: Path) -> str:
@@ -242,6 +255,8 @@ class _Tracklists:
                 learned = trained.songs[vectors.likeness.any(axis=1)]
                 fold_in_songs(self._connection, model.id, "song_likeness", learned)
             djs = fold_in_djs(self._connection, model.id, trained.djs[vectors.djs.any(axis=1)])
+            for table in EMBEDDED:
+                build_vector_index(self._connection, table, model.id)
             self._finish(model)
         return f"{songs:,} songs and {djs:,} DJs that it never saw are placed among those that it knows"
 
