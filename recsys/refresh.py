@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -28,7 +27,7 @@ from recsys.tracklists.folding import fold_in_djs, fold_in_songs
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, load_graph_snapshot
 from recsys.tracklists.imported import EMBEDDED, import_recommender
 from recsys.tracklists.learned import Learned, learned_of
-from recsys.tracklists.prepare import prepare_graph
+from recsys.tracklists.prepare import GraphOptions, prepare_graph
 from recsys.tracklists.recommend import TracklistKind
 from recsys.tracklists.recommender import load_recommender, renew_recommender
 from recsys.tracklists.running_order import RunningOrder, load_running_order
@@ -38,7 +37,8 @@ State = Literal["refreshed", "unchanged", "left", "failed"]
 
 ANSWERING = """
 SELECT m.id, m.kind, m.name, m.base, m.folder,
-       coalesce(m.profiled_at < (SELECT max(r.tracklists_changed_at) FROM ingest_run AS r), false)
+       m.profiled_at IS NULL
+       OR coalesce(m.profiled_at < (SELECT max(r.tracklists_changed_at) FROM ingest_run AS r), false)
   FROM model AS m
  WHERE m.is_current AND m.kind IN ('tracklist-recommender', 'next-song', 'tracklist-model')
  ORDER BY m.id
@@ -140,7 +140,9 @@ class _Model(NamedTuple):
     is_behind: bool
 
 
-class _Prepared(NamedTuple):
+class _Read(NamedTuple):
+    """The tracklists of now, as a model reads them."""
+
     snapshot: GraphSnapshot
     order: RunningOrder
     facts: GraphFacts
@@ -173,13 +175,14 @@ def _own_folder(settings: Settings, connection: psycopg.Connection) -> Iterator[
 
 
 class _Tracklists:
-    """The models of tracklists, which share one reading of them."""
+    """The models of tracklists, which share a reading of them."""
 
     def __init__(self, settings: Settings, connection: psycopg.Connection, whole: bool, progress: Progress) -> None:
         self._settings = settings
         self._connection = connection
         self._whole = whole
         self._progress = progress
+        self._reads: dict[GraphOptions, _Read] = {}
 
     def refresh(self) -> Iterator[Refreshed]:
         models = [_Model(*row) for row in self._connection.execute(ANSWERING)]
@@ -200,15 +203,16 @@ class _Tracklists:
         if manifest.get("before"):
             said = f"it was trained to be measured, on tracklists before {manifest['before']}"
             return Refreshed(subject, model.name, "left", said, f"run `{TRAIN[model.kind]}` on all of them")
-        advice = self._advice(model.kind, learned_of(manifest))
+        learned = learned_of(manifest)
+        advice = self._advice(model.kind, learned)
         if not model.is_behind and not self._whole:
             return Refreshed(subject, model.name, "unchanged", "", advice)
         if model.kind == "tracklist-model":
             found = self._placed(model)
         elif model.kind == "next-song":
-            found = self._next(model, home)
+            found = self._next(model, home, GraphOptions(**learned.graph))
         elif model.base == "blend":
-            found = self._blend(model, home)
+            found = self._blend(model, home, GraphOptions(**learned.graph))
         else:
             found = self._folded(model, home)
         return Refreshed(subject, model.name, "refreshed", found, advice)
@@ -221,23 +225,24 @@ class _Tracklists:
             return None
         return f"it learned on {learned.day} before {share:.0%} of the tracklists were there: run `{TRAIN[kind]}`"
 
-    @cached_property
-    def _prepared(self) -> _Prepared:
-        graphs = self._folder / "graphs"
-        prepare_graph(self._settings, graphs, progress=self._progress)
-        snapshot, facts = load_graph_snapshot(graphs)
-        return _Prepared(snapshot, load_running_order(graphs, facts.content_hash), facts)
+    def _read(self, options: GraphOptions) -> _Read:
+        if options not in self._reads:
+            graphs = self._folder / f"graphs-{len(self._reads)}"
+            prepare_graph(self._settings, graphs, options=options, progress=self._progress)
+            snapshot, facts = load_graph_snapshot(graphs)
+            self._reads[options] = _Read(snapshot, load_running_order(graphs, facts.content_hash), facts)
+        return self._reads[options]
 
-    def _blend(self, model: _Model, home: Path) -> str:
-        snapshot, _, facts = self._prepared
+    def _blend(self, model: _Model, home: Path, options: GraphOptions) -> str:
+        snapshot, _, facts = self._read(options)
         self._progress("placing songs", 0, 0)
         renewed = self._folder / "recommender"
         renew_recommender(home, snapshot, facts, renewed)
         made = import_recommender(self._settings, renewed, name=model.name, anew=self._whole, progress=self._progress)
         return f"answers from {facts.tracklists:,} tracklists, {made.songs:,} songs, {made.djs:,} DJs"
 
-    def _next(self, model: _Model, home: Path) -> str:
-        snapshot, order, facts = self._prepared
+    def _next(self, model: _Model, home: Path, options: GraphOptions) -> str:
+        snapshot, order, facts = self._read(options)
         renewed = self._folder / "next"
         renew_next_recommender(home, snapshot, order, facts, renewed)
         made = import_next_recommender(self._settings, renewed, name=model.name, progress=self._progress)

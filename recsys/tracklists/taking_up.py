@@ -163,11 +163,11 @@ def take_up(
         connection.commit()
         if anew or not already_there:
             fill(connection, model_id)
-        connection.execute(PROFILED, (trained.read_at, model_id))
-        connection.commit()
         make_current(settings, model_id)
         _forget_older(connection, trained.kind, model_id, home.name, embedded)
         _remove_unneeded(connection, [Path(folder) for (folder,) in former], home.parent)
+        connection.execute(PROFILED, (trained.read_at, model_id))
+        connection.commit()
     return TakenUp(model_id, home.name, home, already_there)
 
 
