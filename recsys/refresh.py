@@ -22,6 +22,7 @@ from recsys.errors import BusyError, RecsysError
 from recsys.progress import Progress, silent
 from recsys.sequences.imported_next import import_next_recommender
 from recsys.sequences.next_folder import renew_next_recommender
+from recsys.titles.encoder import short_name
 from recsys.titles.refresh import STALE_SHARE, TitleRefresh, refresh_titles
 from recsys.tracklists.folding import fold_in_djs, fold_in_songs
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, load_graph_snapshot
@@ -115,10 +116,10 @@ def _titles(settings: Settings, connection: psycopg.Connection, whole: bool, pro
         yield Refreshed("titles", "title recommender", "failed", str(error))
         return
     if done is not None:
-        yield _title(done)
+        yield _title(short_name(done.name, settings.models_folder), done)
 
 
-def _title(done: TitleRefresh) -> Refreshed:
+def _title(name: str, done: TitleRefresh) -> Refreshed:
     found = (
         f"playlists new or changed: {done.changed:,}; titles embedded: {done.embedded:,}; profiles: {done.profiles:,}"
         if done.profiles
@@ -128,7 +129,7 @@ def _title(done: TitleRefresh) -> Refreshed:
     if done.later > STALE_SHARE * done.playlists:
         share = f"{done.later / done.playlists:.0%}"
         advice = f"it learned before {share} of the playlists were there: run `recsys titles embed`"
-    return Refreshed("titles", done.name, "refreshed" if done.profiles else "unchanged", found, advice)
+    return Refreshed("titles", name, "refreshed" if done.profiles else "unchanged", found, advice)
 
 
 class _Model(NamedTuple):
