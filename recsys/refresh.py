@@ -45,10 +45,7 @@ SELECT m.id, m.kind, m.name, m.base, m.folder,
  ORDER BY m.id
 """
 
-TRACKLISTS = """
-SELECT count(*) FROM tracklist AS t
- WHERE EXISTS (SELECT FROM tracklist_track AS tt WHERE tt.tracklist_id = t.id AND tt.song_id IS NOT NULL)
-"""
+TRACKLISTS = "SELECT count(*) FROM tracklist"
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,7 @@ def _own_folder(settings: Settings, connection: psycopg.Connection) -> Iterator[
     database = f"{connection.info.dsn}\n{settings.db_schema}".encode()
     folder = settings.models_folder / f".refresh-{blake2b(database, digest_size=8).hexdigest()}"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
     finally:
