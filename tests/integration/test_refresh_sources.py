@@ -298,9 +298,9 @@ def shop(tmp_path: Path) -> str:
     return database_of(tmp_path / f"{SECRET}.db")
 
 
-def add_playlist(dsn: str) -> None:
+def add_playlist(dsn: str, name: str = "New") -> None:
     with sqlite3.connect(dsn.removeprefix("sqlite:///")) as theirs:
-        theirs.execute("INSERT INTO playlists VALUES (3, 'New', '2020-01-03')")
+        theirs.execute("INSERT INTO playlists VALUES (3, ?, '2020-01-03')", (name,))
         theirs.execute("INSERT INTO entries VALUES (3, 0, 'Cid', 'Three')")
 
 
@@ -352,7 +352,7 @@ def test_the_setting_stands_for_the_database_that_was_read_and_for_no_other(
     ingest_sql(settings, load_mapping(mapping_of(tmp_path, other, "both.toml")), dsn=shop, source="given")
     named = settings.model_copy(update={"source_dsn": other})
     ingest_sql(named, load_mapping(mapping_of(tmp_path)), source="by setting")
-    add_playlist(shop)
+    add_playlist(shop, "Ours")
     before = lists(connection)
     assert states(named) == {
         "given, both.toml": ("left", "RECSYS_SOURCE_DSN names another database"),
@@ -360,6 +360,9 @@ def test_the_setting_stands_for_the_database_that_was_read_and_for_no_other(
     }
     assert states(settings)["by setting, shop.toml"][0] == "left"
     assert lists(connection) == before
+    # It goes before what the mapping says, as --dsn did.
+    assert states(settings.model_copy(update={"source_dsn": shop}))["given, both.toml"][0] == "refreshed"
+    assert [name for *_, name, _ in lists(connection) if name not in ("Gym", "Sleep")] == ["New", "Ours"]
 
 
 @pytest.mark.parametrize(
