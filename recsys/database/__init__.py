@@ -23,7 +23,6 @@ from recsys.database.schema import (
     SCHEMA_REVISION,
     current_schema,
     downgrade,
-    install_functions,
     prepare_schema,
     require_migrated,
     revision,
@@ -31,11 +30,14 @@ from recsys.database.schema import (
     upgrade,
 )
 from recsys.database.server import EmbeddedServer
+from recsys.database.surface import FUNCTIONS, VIEWS, grant_reader, kept_surface, revoke_reader
 from recsys.database.vector_index import build_vector_index, drop_vector_index
 from recsys.database.writing import Write, WriteBehind
 
 __all__ = [
+    "FUNCTIONS",
     "SCHEMA_REVISION",
+    "VIEWS",
     "EmbeddedServer",
     "IdRegister",
     "Questions",
@@ -51,7 +53,8 @@ __all__ = [
     "database_url",
     "downgrade",
     "drop_vector_index",
-    "install_functions",
+    "grant_reader",
+    "kept_surface",
     "make_engine",
     "prepare_schema",
     "read_arrays",
@@ -59,6 +62,7 @@ __all__ = [
     "read_vectors",
     "require_migrated",
     "revision",
+    "revoke_reader",
     "session_scope",
     "table_sizes",
     "translated_errors",

@@ -102,7 +102,7 @@ def test_status_counts_what_is_there(embedded: Command) -> None:
         "schema": "recsys",
         "home": embedded.settings["RECSYS_HOME"],
         "state": "running",
-        "revision": "0007",
+        "revision": "0009",
         **{"playlist": 5, "tracklist": 1, "song": 7, "track": 7, "artist": 6, "dj": 1, "title": 4},
         **{"playlist_track": 11, "tracklist_track": 3},
     }

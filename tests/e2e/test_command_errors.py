@@ -66,7 +66,7 @@ def test_a_setting_that_cannot_be_used_is_named(recsys: Command, setting: str, v
 
 def test_before_everything_is_set_up_the_next_step_is_named(recsys: Command, empty_database: str, files: Files) -> None:
     on_empty = recsys.given(DATABASE_URL=empty_database)
-    said = "the schema is empty, this version needs 0007: run `recsys db upgrade`"
+    said = "the schema is empty, this version needs 0009: run `recsys db upgrade`"
     assert complaint(on_empty(*QUESTION)) == said
     assert (
         complaint(recsys("titles", "embed")) == "there are no playlist titles to embed: load some with `recsys ingest`"

@@ -41,7 +41,7 @@ def test_from_an_empty_database_to_an_answer(
     recsys = command_over(empty_database, tmp_path)
     done = recsys("db", "upgrade")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "the schema recsys is at revision 0007\n"
+    assert done.stderr == "the schema recsys is at revision 0009\n"
 
     assert cells(recsys("ingest", "mpd", files.slices)) == [
         ["lists read", "4"],

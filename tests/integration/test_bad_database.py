@@ -261,7 +261,7 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     }
     downgrade(settings, "0003")
     assert revision(connection) == "0003"
-    with pytest.raises(NotMigratedError, match="is at revision 0003, this version needs 0007: run `recsys db upgrade`"):
+    with pytest.raises(NotMigratedError, match="is at revision 0003, this version needs 0009: run `recsys db upgrade`"):
         require_migrated(connection)
     assert set(before_graphs) - set(objects(database, "recsys")) == {
         ("relation", name)
