@@ -8,7 +8,7 @@ import typer
 from recsys import __version__
 from recsys.errors import RecsysError
 
-from . import db, doctor, evaluate, generate, ingest, models, output, recommend, similar, titles, tracklists
+from . import db, doctor, evaluate, generate, ingest, models, output, query, recommend, similar, titles, tracklists
 
 app = typer.Typer(
     name="recsys",
@@ -24,6 +24,7 @@ app.add_typer(tracklists.app, name="tracklists")
 app.command("recommend")(recommend.recommend)
 app.command("generate")(generate.generate)
 app.add_typer(similar.app, name="similar")
+app.command("query")(query.query)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="model")
 app.command("doctor")(doctor.doctor)

@@ -26,6 +26,7 @@ from recsys.database.schema import (
     prepare_schema,
     require_migrated,
     revision,
+    sql_description,
     table_sizes,
     upgrade,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "revision",
     "revoke_reader",
     "session_scope",
+    "sql_description",
     "table_sizes",
     "translated_errors",
     "upgrade",

@@ -130,7 +130,7 @@ def _install_functions_of(connection: psycopg.Connection, name: str, source: str
     for function in _functions_of(connection, name):
         signature = sql.SQL(function.signature)
         if (function.oid, function.version) not in before:
-            comment = sql.Literal(f"{description(source)} {mark}")
+            comment = sql.Literal(f"{sql_description(source)} {mark}")
             connection.execute(sql.SQL("COMMENT ON FUNCTION {} IS {}").format(signature, comment))
             connection.execute(sql.SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC").format(signature))
         elif function.is_ours:
@@ -141,7 +141,7 @@ def _functions_of(connection: psycopg.Connection, name: str) -> list[_Function]:
     return [_Function(*row) for row in connection.execute(FUNCTIONS_OF_A_NAME, (name,))]
 
 
-def description(source: str) -> str:
+def sql_description(source: str) -> str:
     """The first paragraph of the comment that a file of SQL begins with, as one line."""
     lines = takewhile(lambda line: line.startswith("-- "), source.splitlines())
     return " ".join(line.removeprefix("-- ").strip() for line in lines)
