@@ -53,7 +53,7 @@ def query(
     except (UnknownNameError, ParameterError) as error:
         raise typer.BadParameter(str(error)) from None
     if show_sql:
-        output.write_result(filled_in(settings, analysis, values), out)
+        output.write_result(f"{filled_in(settings, analysis, values).rstrip()}\n", out)
         return
     with run_analysis(settings, analysis, values, timeout=timeout or None) as result:
         if as_json or (not as_csv and ending in (".json", ".jsonl")):
@@ -95,7 +95,7 @@ def _list(there: "Iterable[Analysis]", *, as_json: bool) -> None:
 
 def _print(result: "Result") -> None:
     columns = zip(result.columns, result.is_number, strict=True)
-    made = output.table(*((name, "right" if is_number else "left") for name, is_number in columns))
+    made = output.table(*((name.replace("_", " "), "right" if is_number else "left") for name, is_number in columns))
     rows = [[_cell(value) for value in row] for row in result.rows]
     output.print_table(made, rows)
     if not rows:

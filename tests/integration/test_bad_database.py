@@ -244,9 +244,18 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     connection.execute("INSERT INTO song_profile VALUES (1, 1, 'up', 1, 1, '{1}', '{1}')")
     connection.execute("INSERT INTO learned_profile VALUES (1, 1, '{1}', '{1}')")
     full = objects(database, "recsys")
+    downgrade(settings, "0007")
+    before_views = objects(database, "recsys")
+    assert set(full) - set(before_views) == {
+        ("relation", name)
+        for name in (
+            *("songs", "tracks", "credits", "artist_stats", "playlists", "playlist_entries", "tracklists", "plays"),
+            *("ingest_runs", "rejected_records", "models"),
+        )
+    }
     downgrade(settings, "0006")
     before_cursors = objects(database, "recsys")
-    assert set(full) - set(before_cursors) == {("relation", "source_cursor"), ("relation", "source_cursor_pkey")}
+    assert set(before_views) - set(before_cursors) == {("relation", "source_cursor"), ("relation", "source_cursor_pkey")}
     downgrade(settings, "0005")
     before_clusters = objects(database, "recsys")
     assert set(before_cursors) - set(before_clusters) == {

@@ -12,7 +12,7 @@ WITH own AS MATERIALIZED (
    ORDER BY songs DESC, p.dj_id
    LIMIT %(n)s
 )
-SELECT s.dj, s.songs AS "songs of both", o.songs AS "songs of the other",
+SELECT s.dj, s.songs AS songs_of_both, o.songs AS songs_of_other,
        round(s.songs::numeric / ((SELECT count(*) FROM own) + o.songs - s.songs), 3) AS overlap
   FROM shared AS s
  CROSS JOIN LATERAL (SELECT count(DISTINCT p.song_id) AS songs FROM plays AS p WHERE p.dj_id = s.dj_id) AS o

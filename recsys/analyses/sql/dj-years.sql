@@ -8,7 +8,7 @@ WITH played AS (
    WHERE p.dj_id = (SELECT find_dj(%(dj)s)) AND p.song_id IS NOT NULL AND p.played_on IS NOT NULL
 )
 SELECT year, count(DISTINCT tracklist_id) AS tracklists, count(*) AS plays, count(DISTINCT song_id) AS songs,
-       round(100.0 * count(*) FILTER (WHERE is_new) / count(*)) AS "new, percent"
+       round(100.0 * count(*) FILTER (WHERE is_new) / count(*)) AS new_percent
   FROM played
  GROUP BY year
  ORDER BY year

@@ -17,7 +17,7 @@ WITH played AS (
    WHERE c.role <> 'remixer'
    GROUP BY c.artist_id, c.artist
 )
-SELECT c.artist, c.earlier AS "plays before", c.later AS "plays after",
+SELECT c.artist, c.earlier AS plays_before, c.later AS plays_after,
        round(100.0 * c.later / t.later - 100.0 * c.earlier / t.earlier, 3) AS points
   FROM counted AS c CROSS JOIN total AS t
  WHERE c.earlier + c.later >= %(least)s AND t.earlier > 0 AND t.later > 0

@@ -18,7 +18,7 @@ WITH member AS MATERIALIZED (
     FROM held AS a JOIN held AS b ON b.song_id = a.song_id AND b.playlist_id > a.playlist_id
    GROUP BY a.playlist_id, b.playlist_id
 )
-SELECT p.one AS playlist_id, p.other AS other_id, p.songs AS "songs of both", a.songs, b.songs AS "of the other",
+SELECT p.one AS playlist_id, p.other AS other_id, p.songs AS songs_of_both, a.songs, b.songs AS songs_of_other,
        round(p.songs::numeric / (a.songs + b.songs - p.songs), 3) AS overlap
   FROM pair AS p JOIN size AS a ON a.playlist_id = p.one JOIN size AS b ON b.playlist_id = p.other
  ORDER BY overlap DESC, p.one, p.other

@@ -15,6 +15,6 @@ WITH played AS (
    ORDER BY tracklists DESC, a.song_id, b.song_id
    LIMIT %(n)s
 )
-SELECT a.song, b.song AS "next song", p.tracklists
+SELECT a.song, b.song AS next_song, p.tracklists
   FROM pair AS p JOIN songs AS a ON a.song_id = p.before JOIN songs AS b ON b.song_id = p.after
  ORDER BY p.tracklists DESC, a.song_id, b.song_id
