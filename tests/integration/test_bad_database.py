@@ -255,7 +255,10 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     }
     downgrade(settings, "0006")
     before_cursors = objects(database, "recsys")
-    assert set(before_views) - set(before_cursors) == {("relation", "source_cursor"), ("relation", "source_cursor_pkey")}
+    assert set(before_views) - set(before_cursors) == {
+        ("relation", "source_cursor"),
+        ("relation", "source_cursor_pkey"),
+    }
     downgrade(settings, "0005")
     before_clusters = objects(database, "recsys")
     assert set(before_cursors) - set(before_clusters) == {

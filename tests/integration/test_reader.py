@@ -202,6 +202,15 @@ def test_a_role_is_made_where_that_is_asked_for_and_left_without_anything_at_the
     connection.execute('DROP ROLE "Ann ""B"""')
 
 
+def test_a_database_that_is_nobody_s_is_opened_for_a_reader(connection: psycopg.Connection, database: str) -> None:
+    connection.execute(f"REVOKE ALL ON DATABASE {connection.info.dbname} FROM PUBLIC")
+    connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    with role(connection, "ann") as name:
+        grant_reader(connection, name)
+        with connect_as(database, name) as reader:
+            assert rows(reader, "SELECT '[1,0]'::vector <-> '[0,1]', count(*) FROM songs") == [(2**0.5, 0)]
+
+
 def test_an_upgrade_keeps_readers_and_gives_them_what_is_new(
     settings: Settings, connection: psycopg.Connection
 ) -> None:

@@ -11,9 +11,11 @@ from recsys.database import FUNCTIONS, VIEWS
 from tests.surface_world import connect_as
 from tests.worlds import rows
 
-PAGE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```sql\n(.*?)```\n(?:\n```text\n *(.*?)\n[-+]+\n)?", PAGE, re.DOTALL)
+CHECKOUT = Path(__file__).parents[2]
+PAGE = (CHECKOUT / "docs" / "sql.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```sql\n(.*?)```\n\n```text\n *(.*?)\n[-+]+\n", PAGE, re.DOTALL)
 """Statements, and the head of what the page shows of each."""
+[README_EXAMPLES] = re.findall(r"```sql\n(.*?)```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,15 @@ def test_an_example_runs_and_has_the_columns_that_are_shown(
     cursor = reader.execute(statement.encode())
     assert [column.name for column in cursor.description or ()] == re.split(r"\s*\|\s*", head.strip())
     assert cursor.fetchall()
+
+
+def test_every_example_shows_what_it_gives() -> None:
+    assert len(EXAMPLES) == PAGE.count("```sql\n") > 10
+
+
+@pytest.mark.parametrize("statement", re.findall(r"^SELECT.*?;", README_EXAMPLES, re.DOTALL | re.MULTILINE))
+def test_an_example_of_the_readme_has_rows(reader: psycopg.Connection, statement: str) -> None:
+    assert rows(reader, statement)
 
 
 def listed(section: str) -> set[str]:
