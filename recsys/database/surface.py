@@ -56,7 +56,7 @@ FUNCTIONS = (
 """The public functions. Those that read tables are SECURITY DEFINER, as their readers may read none."""
 
 OBJECTS = """
-SELECT 'TABLE' AS kind, c.relname::text, c.oid::regclass::text
+SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'MATERIALIZED VIEW' END, c.relname::text, c.oid::regclass::text
   FROM pg_class AS c
  WHERE c.relnamespace = to_regnamespace(quote_ident(current_setting('recsys.schema')))
    AND c.relname = ANY (%(views)s) AND c.relkind IN ('v', 'm')
@@ -92,11 +92,9 @@ def kept_surface(connection: psycopg.Connection) -> Iterator[None]:
     yield
     install_functions(connection)
     for kind, name, place in _objects(connection):
-        if kind == "TABLE":
-            row = connection.execute("SELECT relkind FROM pg_class WHERE oid = %s::regclass", (place,)).fetchone()
-            view = sql.SQL("MATERIALIZED VIEW" if row == ("m",) else "VIEW")
-            comment = sql.Literal(VIEWS[name])
-            connection.execute(sql.SQL("COMMENT ON {} {} IS {}").format(view, sql.SQL(place), comment))
+        if name in VIEWS:
+            statement = sql.SQL(f"COMMENT ON {kind} {{}} IS {{}}")
+            connection.execute(statement.format(sql.SQL(place), sql.Literal(VIEWS[name])))
     for (role,) in readers:
         _grant(connection, role)
 
@@ -166,7 +164,7 @@ def _create(connection: psycopg.Connection, role: str) -> None:
 
 
 def _objects(connection: psycopg.Connection) -> list[tuple[str, str, str]]:
-    """The public views and functions that there are: kind and place as `GRANT` names them, and the bare name."""
+    """The public views and functions that there are: kind, name, and the place as statements name it."""
     return connection.execute(OBJECTS, {"views": list(VIEWS), "functions": list(FUNCTIONS), "ours": OURS}).fetchall()
 
 
@@ -187,5 +185,5 @@ def _grant(connection: psycopg.Connection, role: str) -> None:
         if schema == ours or not may_use:
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), to))
     for kind, _, place in _objects(connection):
-        right = "SELECT" if kind == "TABLE" else "EXECUTE"
-        connection.execute(sql.SQL(f"GRANT {right} ON {kind} {{}} TO {{}}").format(sql.SQL(place), to))
+        right = "EXECUTE ON FUNCTION" if kind == "FUNCTION" else "SELECT ON"
+        connection.execute(sql.SQL(f"GRANT {right} {{}} TO {{}}").format(sql.SQL(place), to))

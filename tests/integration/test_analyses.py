@@ -106,6 +106,14 @@ def test_one_s_own_takes_typed_values_which_are_bound(settings: Settings) -> Non
     assert "SELECT 3 AS whole, 0.5 AS part, 'it''s'::text AS word, NULL::date AS day, true AS is_so" in filled
 
 
+def test_the_example_of_the_page_is_one(settings: Settings) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
+    own(settings, "alone", page.partition("\nYour own are files")[2].partition("```text\n")[2].partition("```")[0])
+    analysis = find_analysis(settings, "alone")
+    assert [parameter.name for parameter in analysis.parameters] == ["dj", "least", "since"]
+    assert answer(settings, "alone", dj="Bailey", least="1") == []
+
+
 def test_one_s_own_stands_in_for_ours(settings: Settings) -> None:
     own(settings, "overview", "-- Mine.\nSELECT 1 AS mine")
     assert answer(settings, "overview") == [{"mine": 1}]
