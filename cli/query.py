@@ -27,7 +27,7 @@ def query(
     out: Path = typer.Option(
         None, "--output", "-o", metavar="FILE", help="File to write; its ending is .csv, or .jsonl for JSON lines."
     ),
-    timeout: float = typer.Option(60, min=0, metavar="SECONDS", help="Stop after so long; 0 for never."),
+    timeout: int = typer.Option(60, min=0, max=2_000_000, metavar="SECONDS", help="Stop after so long; 0 for never."),
     show_sql: bool = typer.Option(False, "--sql", help="Print the statement instead of running it."),
 ) -> None:
     """Run a named analysis: what is played, by whom and when, what was measured, what was rejected.
@@ -112,18 +112,17 @@ def _objects(result: "Result") -> Iterator[dict[str, object]]:
 def _csv_lines(result: "Result") -> Iterator[str]:
     for row in chain((result.columns,), result.rows):
         line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(
-            "; ".join(map(str, value)) if isinstance(value, list) else value for value in row
-        )
+        csv.writer(line, lineterminator="\n").writerow(_flat(value, "; ") for value in row)
         yield line.getvalue()
 
 
-def _cell(value: object) -> str | None:
-    """A value as people read it: a float without its last digits, a list without brackets."""
-    if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".")
+def _cell(value: object) -> object:
+    """A value as people read it: a float without its last digits."""
+    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else _flat(value, ", ")
+
+
+def _flat(value: object, separator: str) -> object:
+    """A value of one line: a list without brackets, an object as JSON."""
     if isinstance(value, list):
-        return ", ".join(map(str, value))
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    return None if value is None else str(value)
+        return separator.join(map(str, value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value

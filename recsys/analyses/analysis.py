@@ -28,6 +28,11 @@ DECLARED = re.compile(r"-- (\w+) (\w+)(?: = (.*?))?: (.+)")
 USED = re.compile(r"(?<!%)(?:%%)*%\((\w+)\)s")
 
 
+def _text(text: str) -> str:
+    """Without the lone surrogates of an argument that is not UTF-8."""
+    return text.encode(errors="replace").decode()
+
+
 def _boolean(text: str) -> bool:
     return {"true": True, "yes": True, "false": False, "no": False}[text.lower()]
 
@@ -35,7 +40,7 @@ def _boolean(text: str) -> bool:
 KINDS: Mapping[str, Callable[[str], Value]] = {
     "integer": int,
     "number": float,
-    "text": str,
+    "text": _text,
     "date": date.fromisoformat,
     "boolean": _boolean,
 }

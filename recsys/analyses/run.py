@@ -67,7 +67,9 @@ def _refused(analysis: Analysis, timeout: float | None) -> Iterator[None]:
     with translated_errors():
         try:
             yield
-        except pg.QueryCanceled:
+        except pg.QueryCanceled as error:
+            if timeout is None:
+                raise _as_said(analysis, error) from None
             raise RecsysError(
                 f"{analysis.name} took longer than {timeout:g} seconds: give it more with --timeout"
             ) from None

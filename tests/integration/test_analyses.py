@@ -198,6 +198,11 @@ def test_what_the_server_s_functions_refuse_is_said(settings: Settings) -> None:
         answer(settings, "dj-songs", dj="Nobody")
 
 
+def test_a_name_that_is_not_utf_8_is_unknown(settings: Settings) -> None:
+    with pytest.raises(RecsysError, match=r'^dj-songs: no DJ is called "Baile\?x"; the nearest are: "Bailey", '):
+        answer(settings, "dj-songs", dj="Baile\udcffx")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
