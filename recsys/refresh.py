@@ -4,10 +4,11 @@ Nothing is trained: title recommenders and recommenders of tracklists answer fro
 before, and what learned from too little of it is named.
 """
 
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,17 +17,18 @@ import psycopg
 from recsys.catalog.ingestion import Progress as Loading
 from recsys.catalog.known import UNCHANGED, KnownPath, Reread, reread
 from recsys.config import Settings
-from recsys.database import connect, refresh_lock, require_migrated, translated_errors, writer_lock
+from recsys.database import build_vector_index, connect, refresh_lock, require_migrated, translated_errors, writer_lock
 from recsys.errors import BusyError, RecsysError
 from recsys.progress import Progress, silent
 from recsys.sequences.imported_next import import_next_recommender
 from recsys.sequences.next_folder import renew_next_recommender
+from recsys.titles.encoder import short_name
 from recsys.titles.refresh import STALE_SHARE, TitleRefresh, refresh_titles
 from recsys.tracklists.folding import fold_in_djs, fold_in_songs
 from recsys.tracklists.graph_snapshot import GraphFacts, GraphSnapshot, load_graph_snapshot
-from recsys.tracklists.imported import import_recommender
+from recsys.tracklists.imported import EMBEDDED, import_recommender
 from recsys.tracklists.learned import Learned, learned_of
-from recsys.tracklists.prepare import prepare_graph
+from recsys.tracklists.prepare import GraphOptions, prepare_graph
 from recsys.tracklists.recommend import TracklistKind
 from recsys.tracklists.recommender import load_recommender, renew_recommender
 from recsys.tracklists.running_order import RunningOrder, load_running_order
@@ -36,16 +38,14 @@ State = Literal["refreshed", "unchanged", "left", "failed"]
 
 ANSWERING = """
 SELECT m.id, m.kind, m.name, m.base, m.folder,
-       coalesce(m.profiled_at < (SELECT max(r.tracklists_changed_at) FROM ingest_run AS r), false)
+       m.profiled_at IS NULL
+       OR coalesce(m.profiled_at < (SELECT max(r.tracklists_changed_at) FROM ingest_run AS r), false)
   FROM model AS m
  WHERE m.is_current AND m.kind IN ('tracklist-recommender', 'next-song', 'tracklist-model')
  ORDER BY m.id
 """
 
-TRACKLISTS = """
-SELECT count(*) FROM tracklist AS t
- WHERE EXISTS (SELECT FROM tracklist_track AS tt WHERE tt.tracklist_id = t.id AND tt.song_id IS NOT NULL)
-"""
+TRACKLISTS = "SELECT count(*) FROM tracklist"
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ def _source(read: Reread) -> Refreshed:
         state: State = "unchanged" if read.left == UNCHANGED else "left"
         return Refreshed("source", name, state, "" if read.left == UNCHANGED else read.left or "")
     counts = read.summary.counts
-    found = f"{counts.stored:,} lists new, {counts.replaced:,} changed, {counts.already_there:,} as they were"
+    found = f"lists: {counts.stored:,} new, {counts.replaced:,} changed, {counts.already_there:,} as they were"
     if counts.rejected + counts.entries_rejected:
-        found += f", {counts.rejected + counts.entries_rejected:,} records rejected"
+        found += f"; rejected: {counts.rejected + counts.entries_rejected:,}"
     return Refreshed("source", name, "refreshed" if counts.stored + counts.replaced else "unchanged", found)
 
 
@@ -113,12 +113,12 @@ def _titles(settings: Settings, connection: psycopg.Connection, whole: bool, pro
         yield Refreshed("titles", "title recommender", "failed", str(error))
         return
     if done is not None:
-        yield _title(done)
+        yield _title(short_name(done.name, settings.models_folder), done)
 
 
-def _title(done: TitleRefresh) -> Refreshed:
+def _title(name: str, done: TitleRefresh) -> Refreshed:
     found = (
-        f"{done.changed:,} playlists new or changed, {done.embedded:,} titles embedded, {done.profiles:,} profiles"
+        f"playlists new or changed: {done.changed:,}; titles embedded: {done.embedded:,}; profiles: {done.profiles:,}"
         if done.profiles
         else ""
     )
@@ -126,7 +126,7 @@ def _title(done: TitleRefresh) -> Refreshed:
     if done.is_stale:
         share = f"{done.later / done.playlists:.0%}"
         advice = f"it learned before {share} of the playlists were there: run `recsys titles embed`"
-    return Refreshed("titles", done.name, "refreshed" if done.profiles else "unchanged", found, advice)
+    return Refreshed("titles", name, "refreshed" if done.profiles else "unchanged", found, advice)
 
 
 class _Model(NamedTuple):
@@ -138,7 +138,9 @@ class _Model(NamedTuple):
     is_behind: bool
 
 
-class _Prepared(NamedTuple):
+class _Read(NamedTuple):
+    """The tracklists of now, as a model reads them."""
+
     snapshot: GraphSnapshot
     order: RunningOrder
     facts: GraphFacts
@@ -157,21 +159,33 @@ TRAIN: dict[TracklistKind, str] = {
 }
 
 
+@contextmanager
+def _own_folder(settings: Settings, connection: psycopg.Connection) -> Iterator[Path]:
+    """A folder of the holder of a database's refresh lock, in which one that was killed leaves nothing for ever."""
+    database = f"{connection.info.dsn}\n{settings.db_schema}".encode()
+    folder = settings.models_folder / f".refresh-{blake2b(database, digest_size=8).hexdigest()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class _Tracklists:
-    """The models of tracklists, which share one reading of them."""
+    """The models of tracklists, which share a reading of them."""
 
     def __init__(self, settings: Settings, connection: psycopg.Connection, whole: bool, progress: Progress) -> None:
         self._settings = settings
         self._connection = connection
         self._whole = whole
         self._progress = progress
-        settings.models_folder.mkdir(parents=True, exist_ok=True)
+        self._reads: dict[GraphOptions, _Read] = {}
 
     def refresh(self) -> Iterator[Refreshed]:
         models = [_Model(*row) for row in self._connection.execute(ANSWERING)]
         self._connection.commit()
-        with tempfile.TemporaryDirectory(prefix=".refresh-", dir=self._settings.models_folder) as folder:
-            self._folder = Path(folder)
+        with _own_folder(self._settings, self._connection) as self._folder:
             for model in models:
                 try:
                     yield self._refresh(model)
@@ -187,15 +201,16 @@ class _Tracklists:
         if manifest.get("before"):
             said = f"it was trained to be measured, on tracklists before {manifest['before']}"
             return Refreshed(subject, model.name, "left", said, f"run `{TRAIN[model.kind]}` on all of them")
-        advice = self._advice(model.kind, learned_of(manifest))
+        learned = learned_of(manifest)
+        advice = self._advice(model.kind, learned)
         if not model.is_behind and not self._whole:
             return Refreshed(subject, model.name, "unchanged", "", advice)
         if model.kind == "tracklist-model":
             found = self._placed(model)
         elif model.kind == "next-song":
-            found = self._next(model, home)
+            found = self._next(model, home, GraphOptions(**learned.graph))
         elif model.base == "blend":
-            found = self._blend(model, home)
+            found = self._blend(model, home, GraphOptions(**learned.graph))
         else:
             found = self._folded(model, home)
         return Refreshed(subject, model.name, "refreshed", found, advice)
@@ -208,23 +223,24 @@ class _Tracklists:
             return None
         return f"it learned on {learned.day} before {share:.0%} of the tracklists were there: run `{TRAIN[kind]}`"
 
-    @cached_property
-    def _prepared(self) -> _Prepared:
-        graphs = self._folder / "graphs"
-        prepare_graph(self._settings, graphs, progress=self._progress)
-        snapshot, facts = load_graph_snapshot(graphs)
-        return _Prepared(snapshot, load_running_order(graphs, facts.content_hash), facts)
+    def _read(self, options: GraphOptions) -> _Read:
+        if options not in self._reads:
+            graphs = self._folder / f"graphs-{len(self._reads)}"
+            prepare_graph(self._settings, graphs, options=options, progress=self._progress)
+            snapshot, facts = load_graph_snapshot(graphs)
+            self._reads[options] = _Read(snapshot, load_running_order(graphs, facts.content_hash), facts)
+        return self._reads[options]
 
-    def _blend(self, model: _Model, home: Path) -> str:
-        snapshot, _, facts = self._prepared
+    def _blend(self, model: _Model, home: Path, options: GraphOptions) -> str:
+        snapshot, _, facts = self._read(options)
         self._progress("placing songs", 0, 0)
         renewed = self._folder / "recommender"
         renew_recommender(home, snapshot, facts, renewed)
-        made = import_recommender(self._settings, renewed, name=model.name, progress=self._progress)
+        made = import_recommender(self._settings, renewed, name=model.name, anew=self._whole, progress=self._progress)
         return f"answers from {facts.tracklists:,} tracklists, {made.songs:,} songs, {made.djs:,} DJs"
 
-    def _next(self, model: _Model, home: Path) -> str:
-        snapshot, order, facts = self._prepared
+    def _next(self, model: _Model, home: Path, options: GraphOptions) -> str:
+        snapshot, order, facts = self._read(options)
         renewed = self._folder / "next"
         renew_next_recommender(home, snapshot, order, facts, renewed)
         made = import_next_recommender(self._settings, renewed, name=model.name, progress=self._progress)
@@ -242,6 +258,8 @@ class _Tracklists:
                 learned = trained.songs[vectors.likeness.any(axis=1)]
                 fold_in_songs(self._connection, model.id, "song_likeness", learned)
             djs = fold_in_djs(self._connection, model.id, trained.djs[vectors.djs.any(axis=1)])
+            for table in EMBEDDED:
+                build_vector_index(self._connection, table, model.id)
             self._finish(model)
         return f"{songs:,} songs and {djs:,} DJs that it never saw are placed among those that it knows"
 

@@ -13,7 +13,7 @@ from recsys.catalog.sql_ingestion import ingest_sql
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors
 from recsys.errors import SourceError
-from recsys.sources import FORMATS, csv_with_columns, load_mapping
+from recsys.sources import FORMATS, csv_with_columns, load_mapping, place_hash
 
 # The last run of each path says how it was read; a run that was interrupted left something to read.
 KNOWN = """
@@ -70,13 +70,15 @@ def reread(settings: Settings, start: Callable[[KnownPath], Progress]) -> Iterat
         require_migrated(connection)
         known = known_paths(connection)
     for one in known:
-        left = _why_left(settings, one)
         summary = None
-        if left is None:
-            try:
+        try:
+            left = _why_left(settings, one)
+            if left is None:
                 summary = _read(settings, one, start(one))
-            except SourceError as error:
-                left = str(error)
+        except SourceError as error:
+            left = str(error)
+        except OSError as error:
+            left = f"cannot be read: {error.strerror or error}"
         yield Reread(one.source, one.format, str(one.path), summary, left)
 
 
@@ -87,17 +89,20 @@ def _why_left(settings: Settings, known: KnownPath) -> str | None:
     if not known.path.exists():
         return "not there any more"
     if known.format == "sql":
-        is_named = settings.source_dsn or load_mapping(known.path).dsn
-        if known.reading.get("dsn") == "given" and not is_named:
-            return "its database was named by --dsn: set RECSYS_SOURCE_DSN"
-        return None
+        place = known.reading.get("database")
+        if place is None:
+            return None
+        if not settings.source_dsn:
+            return "its database is not in its mapping: set RECSYS_SOURCE_DSN"
+        return None if place_hash(settings.source_dsn) == place else "RECSYS_SOURCE_DSN names another database"
     is_same = known.reading["seen"][os.fspath(known.path)] == seen(known.path)
     return UNCHANGED if is_same and known.is_finished else None
 
 
 def _read(settings: Settings, known: KnownPath, progress: Progress) -> IngestSummary:
     if known.format == "sql":
-        return ingest_sql(settings, load_mapping(known.path), source=known.source, progress=progress)
+        dsn = settings.source_dsn if "database" in known.reading else None
+        return ingest_sql(settings, load_mapping(known.path), dsn=dsn, source=known.source, progress=progress)
     columns = known.reading.get("columns")
     format_ = csv_with_columns(columns) if columns else FORMATS[known.format]
     return ingest(settings, format_, [known.path], source=known.source, progress=progress)

@@ -96,7 +96,6 @@ class Loader:
         self._met_tracklists: Met = {}
         row = connection.execute(HAS_LISTS, {"source": source_id}).fetchone()
         self._had_lists = bool(row and row[0])
-        self._changed: set[str] = set()
 
     def load(self, batch: Batch) -> tuple[Counts, list[Rejected]]:
         """Have one batch written and, if it is to be kept, committed; returns its counts and what was set aside."""
@@ -169,12 +168,8 @@ class Loader:
         return choice
 
     def _note_change(self, column: str) -> None:
-        if column not in self._changed:
-            changed = sql.SQL("UPDATE ingest_run SET {} = clock_timestamp() WHERE id = %s").format(
-                sql.Identifier(column)
-            )
-            self._writes.append(lambda c: c.execute(changed, (self._run_id,)))
-            self._changed.add(column)
+        changed = sql.SQL("UPDATE ingest_run SET {} = clock_timestamp() WHERE id = %s").format(sql.Identifier(column))
+        self._writes.append(lambda c: c.execute(changed, (self._run_id,)))
 
     def _copy(self, table: str, columns: dict[str, str], rows: Sequence[Sequence[object]]) -> None:
         if rows:

@@ -10,7 +10,7 @@ from recsys.catalog.ingestion import IngestSummary, Origin, Progress, load_batch
 from recsys.catalog.upkeep import BYTES_PER_ENTRY
 from recsys.config import Settings
 from recsys.database import connect, database_url
-from recsys.sources import STDIN, Batch, Guess, Reached, SqlMapping, SqlSource, guess_mapping
+from recsys.sources import STDIN, Batch, Guess, Reached, SqlMapping, SqlSource, guess_mapping, place_hash
 
 REACHED = "SELECT query, fingerprint, kind, value FROM source_cursor WHERE source_id = %s"
 
@@ -50,9 +50,11 @@ def ingest_sql(
         expect(plan.rows)
         return plan.rows * BYTES_PER_ENTRY, found.read(plan)
 
-    reading: dict[str, Any] = {"dsn": "given"} if dsn else {}
-    if mapping.path != STDIN:
-        reading["seen"] = {os.fspath(mapping.path.absolute()): []}
+    given = dsn or (None if mapping.dsn else settings.source_dsn)
+    reading: dict[str, Any] = {"database": place_hash(given)} if given else {}
+    name = os.fspath(mapping.path.absolute())
+    if mapping.path != STDIN and name.isprintable():
+        reading["seen"] = {name: []}
     origin = Origin(source or mapping.source, "sql", [str(mapping.path)], reading)
     return load_batches(settings, origin, open_, dry_run=dry_run, progress=progress)
 

@@ -293,7 +293,10 @@ class Model(Table):
     is_current: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     """The one of its kind that answers where none is named."""
     profiled_at: Mapped[datetime | None]
-    """When what it answers from was last put into tables whole: title profiles, vectors, forecasts."""
+    """When what it answers from was last put into tables whole: title profiles, vectors, forecasts.
+
+    Of a model of tracklists: when those that it answers from had last changed.
+    """
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

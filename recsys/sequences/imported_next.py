@@ -53,6 +53,7 @@ def import_next_recommender(
             songs=trained.order.songs,
             djs=trained.djs,
             facts=facts,
+            read_at=facts.read_at,
         ),
         settings.models_folder / "next" / settings.db_schema / name,
         lambda _connection, _model_id: None,

@@ -39,6 +39,8 @@ class NextFacts:
     before: str | None
     """The snapshot's; tracklists of this date and later were not seen."""
     learned: Learned = UNTOLD
+    read_at: str | None = None
+    """The snapshot's: when the tracklists that it answers from had last changed."""
     content_hash: str = ""
     code_version: str = __version__
 
@@ -83,6 +85,7 @@ def train_next_recommender(
         names_hash=order.names_hash,
         before=facts.before,
         learned=learned_today(facts),
+        read_at=facts.read_at,
         content_hash=hash_of(arrays),
     )
     _write(folder, trained, arrays)
@@ -111,6 +114,7 @@ def renew_next_recommender(
         snapshot_hash=facts.content_hash,
         names_hash=order.names_hash,
         before=facts.before,
+        read_at=facts.read_at,
         content_hash=hash_of(arrays),
         code_version=__version__,
     )

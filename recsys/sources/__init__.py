@@ -19,7 +19,7 @@ from recsys.sources.playlist_lines import line_inputs, read_playlists
 from recsys.sources.records import MAX_TEXT, Batch, Entry, Playlist, Reached, Record, Rejected, Tracklist
 from recsys.sources.rekordbox import read_rekordbox, rekordbox_inputs
 from recsys.sources.spotify import read_spotify, spotify_inputs
-from recsys.sources.sql_database import SqlSource
+from recsys.sources.sql_database import SqlSource, place_hash
 from recsys.sources.sql_guess import Guess, guess_mapping
 from recsys.sources.sql_mapping import SqlMapping, load_mapping
 from recsys.sources.tracklist_lines import read_tracklists
@@ -47,6 +47,7 @@ __all__ = [
     "fetch_djmix",
     "guess_mapping",
     "load_mapping",
+    "place_hash",
     "read_csv",
     "read_djmix",
     "read_mpd",

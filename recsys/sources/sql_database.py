@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -67,6 +68,16 @@ def open_source(dsn: str) -> Iterator[Connection]:
         raise SourceError(f"cannot reach the source {place}: {_reason(error)}") from None
     with connection:
         yield connection
+
+
+def place_hash(dsn: str) -> str:
+    """What tells a database from others and does not say which it is, 32 hex digits; user and password are not in it.
+
+    Raises:
+        SourceError: the DSN is none, or its driver is missing.
+    """
+    engine, place = _engine(dsn)
+    return blake2b(f"{engine.dialect.name}\n{place}".encode(), digest_size=16).hexdigest()
 
 
 def _engine(dsn: str) -> tuple[Engine, str]:

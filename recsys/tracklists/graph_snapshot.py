@@ -66,6 +66,8 @@ class GraphFacts:
     """By what is counted (songs, plays, entries of each matrix): how many before and after."""
     held_out: dict[str, float] = field(default_factory=dict)
     """Shares of DJs and of (DJ, song) pairs that were left out to be foretold, with the seed; empty for none."""
+    read_at: str | None = None
+    """When the tracklists had last changed as they were read, as ISO 8601; None where nobody knows."""
     content_hash: str = ""
     code_version: str = __version__
 

@@ -57,12 +57,12 @@ def recommenders_folder(settings: Settings) -> Path:
 
 
 def import_recommender(
-    settings: Settings, folder: Path, *, name: str | None = None, progress: Progress = silent
+    settings: Settings, folder: Path, *, name: str | None = None, anew: bool = False, progress: Progress = silent
 ) -> RecommenderSummary:
     """Check a trained recommender, copy it into the models' folder and let it answer.
 
     It takes the place of an older one of its name. The same one again is one model, under the name that was given last,
-    and is not stored twice; what was interrupted is run again.
+    and is not stored twice, but for `anew`; what was interrupted is run again.
 
     Raises:
         SourceError: the folder holds no recommender, a damaged one, or one that was trained on another database.
@@ -84,10 +84,12 @@ def import_recommender(
             songs=trained.songs,
             djs=trained.djs,
             facts=facts,
+            read_at=facts.read_at,
         ),
         recommenders_folder(settings) / name,
         lambda connection, model_id: _fill(connection, model_id, trained, vectors, progress),
         tuple(EMBEDDED),
+        anew=anew,
     )
     return RecommenderSummary(
         model_id=taken_up.model_id,

@@ -1,7 +1,7 @@
 """When and from what a model of tracklists learned, which stays so when it answers from newer tracklists."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ class Learned:
     """As 2026-11-26; "" where nobody wrote it down."""
     snapshot_hash: str
     tracklists: int
+    graph: dict[str, Any] = field(default_factory=dict)
+    """The options of the snapshot, by which it is to be read again; empty where nobody wrote them down."""
 
 
 UNTOLD = Learned("", "", 0)
@@ -23,7 +25,7 @@ UNTOLD = Learned("", "", 0)
 
 def learned_today(facts: GraphFacts) -> Learned:
     """Of a model that is trained on a snapshot now."""
-    return Learned(datetime.now(UTC).date().isoformat(), facts.content_hash, facts.tracklists)
+    return Learned(datetime.now(UTC).date().isoformat(), facts.content_hash, facts.tracklists, facts.options)
 
 
 def learned_of(manifest: Mapping[str, Any]) -> Learned:

@@ -40,6 +40,8 @@ SELECT md5(coalesce(string_agg(named.key, E'\n' ORDER BY named.part, named.id), 
         SELECT 2, d.id, d.key FROM dj AS d WHERE d.id = ANY(%(djs)s)) AS named
 """
 
+CHANGED = "SELECT max(tracklists_changed_at) FROM ingest_run"
+
 
 @dataclass(frozen=True)
 class GraphOptions:
@@ -112,6 +114,7 @@ def prepare_graph(
         require_migrated(connection)
         connection.commit()
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        [(changed_at,)] = connection.execute(CHANGED).fetchall()
         told = read_tracklists(connection, None, before)
         if not len(told.ids):
             when = "" if before is None else f" before {before}"
@@ -135,6 +138,7 @@ def prepare_graph(
         tracklists=len(told.ids),
         sizes=sizes,
         held_out=held_out,
+        read_at=changed_at and changed_at.isoformat(),
     )
     progress("writing", 0, 0)
 

@@ -62,6 +62,8 @@ class TrainedFacts:
     before: str | None
     """The snapshot's; tracklists of this date and later were not seen."""
     learned: Learned = UNTOLD
+    read_at: str | None = None
+    """The snapshot's: when the tracklists that it answers from had last changed."""
     content_hash: str = ""
     code_version: str = __version__
 
@@ -122,6 +124,7 @@ def train_recommender(
         names_hash=facts.names_hash,
         before=facts.before,
         learned=learned_today(facts),
+        read_at=facts.read_at,
         content_hash=hash_of(arrays),
     )
     _write(folder, trained, arrays)
@@ -156,6 +159,7 @@ def renew_recommender(former: Path, snapshot: GraphSnapshot, facts: GraphFacts, 
         snapshot_hash=facts.content_hash,
         names_hash=facts.names_hash,
         before=facts.before,
+        read_at=facts.read_at,
         content_hash=hash_of(arrays),
         code_version=__version__,
     )

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +24,9 @@ from recsys.tracklists.stored_arrays import Integers
 FORMER = "SELECT folder FROM model WHERE kind = %s AND (name = %s OR fingerprint = %s)"
 
 IS_FILLED = "SELECT FROM model WHERE id = %s AND profiled_at IS NOT NULL"
+
+# The same model may have been brought up to date since it was taken up first.
+PROFILED = "UPDATE model SET profiled_at = coalesce(greatest(profiled_at, %s::timestamptz), now()) WHERE id = %s"
 
 
 class Facts(Protocol):
@@ -67,6 +71,8 @@ class TrainedFolder:
     """Ids in the database; so `djs`."""
     djs: Integers
     facts: Facts
+    read_at: str | None = None
+    """When the tracklists that its tables are filled from had last changed; None for those of now."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,10 @@ def manifest_of(folder: Path) -> dict[str, Any]:
         NotReadyError: there is none.
     """
     for file in sorted(folder.glob("*.json")):
-        manifest = json.loads(file.read_bytes())
-        if "names_hash" in manifest:
-            return dict(manifest)
+        with suppress(OSError, ValueError):
+            manifest = json.loads(file.read_bytes())
+            if isinstance(manifest, dict) and "names_hash" in manifest:
+                return manifest
     raise NotReadyError(f"the model's folder {folder} is gone or damaged: run `recsys model import` again")
 
 
@@ -111,12 +118,14 @@ def take_up(
     home: Path,
     fill: Callable[[psycopg.Connection, int], None],
     embedded: Sequence[EmbeddedTable],
+    *,
+    anew: bool = False,
 ) -> TakenUp:
     """Let a trained model answer: copied to `home`, whose name is its own, registered, and its tables filled by `fill`.
 
     It takes the place of an older one of its kind and name, whose vector indexes in the tables `embedded` are dropped;
     a folder beside `home` that was one of theirs, and that no model refers to any more, is removed. The same one again
-    is one model, whose tables are filled once; what was interrupted is run again.
+    is one model, whose tables are filled once, or `anew`; what was interrupted is run again.
 
     Raises:
         SourceError: it was trained on another database.
@@ -128,6 +137,8 @@ def take_up(
                 f"{trained.folder} was trained on another database: its songs and DJs are not those of this one;"
                 " prepare and train again"
             )
+        for left in home.parent.glob(f".{home.name}.*"):  # by one that was killed
+            shutil.rmtree(left, ignore_errors=True)
         former = connection.execute(FORMER, (trained.kind, home.name, trained.facts.content_hash)).fetchall()
         connection.commit()
         if not _is_copy(home, trained):
@@ -150,13 +161,13 @@ def take_up(
         model_id = register_model(settings, facts)
         already_there = connection.execute(IS_FILLED, (model_id,)).fetchone() is not None
         connection.commit()
-        if not already_there:
+        if anew or not already_there:
             fill(connection, model_id)
-            connection.execute("UPDATE model SET profiled_at = now() WHERE id = %s", (model_id,))
-            connection.commit()
         make_current(settings, model_id)
         _forget_older(connection, trained.kind, model_id, home.name, embedded)
         _remove_unneeded(connection, [Path(folder) for (folder,) in former], home.parent)
+        connection.execute(PROFILED, (trained.read_at, model_id))
+        connection.commit()
     return TakenUp(model_id, home.name, home, already_there)
 
 
