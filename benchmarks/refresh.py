@@ -3,11 +3,13 @@
     python benchmarks/refresh.py FOLDER_OF_MPD_SLICES [--nights 3] [--share 0.01]
     python benchmarks/refresh.py --made-up 8000
     python benchmarks/refresh.py --replay SNAPSHOTS.jsonl.gz [--nights 10]
+    python benchmarks/refresh.py --tracklists FILE.jsonl.gz .. [--nights 1] [--since 2014-01-01]
 
 Of an MPD, all playlists but some are loaded and embedded: the full build. Each night then brings that share of the
 playlists, drawn at random, and is loaded and refreshed. Dated snapshots of playlists (lines with `snapshot`) are
 replayed in the order of their days instead: the first half of them is built, the rest comes in so many nights. At the
-end everything is worked out anew from nothing, and compared.
+end everything is worked out anew from nothing, and compared. Of tracklists, the last ones by their dates come in the
+nights, and the full build trains a blend and a recommender of next songs.
 """
 
 import argparse
@@ -29,10 +31,18 @@ from stage import fresh_settings, print_machine
 from recsys.catalog import ingest
 from recsys.config import Settings
 from recsys.database import connect
+from recsys.refresh import refresh as refresh_all
+from recsys.sequences.imported_next import import_next_recommender
+from recsys.sequences.next_folder import train_next_recommender
 from recsys.sources import FORMATS, Playlist
 from recsys.titles import embed_titles
 from recsys.titles.encoder import prepare_encoder
 from recsys.titles.refresh import refresh_titles
+from recsys.tracklists.graph_snapshot import load_graph_snapshot
+from recsys.tracklists.imported import import_recommender
+from recsys.tracklists.prepare import prepare_graph
+from recsys.tracklists.recommender import train_recommender
+from recsys.tracklists.running_order import load_running_order
 
 VOTES = {
     "title_profile": "title_id, playlists",
@@ -153,17 +163,72 @@ def run(nights: list[list[str]]) -> None:
         compare(settings)
 
 
+def tracklist_nights(files: list[Path], since: str, nights: int, share: float) -> list[list[str]]:
+    """Lines of tracklists from a day on: those of the first build, then the last ones in the order of their dates."""
+    dated = []
+    for file in files:
+        with gzip.open(file, "rt", encoding="utf-8") as text:
+            dated += [(day, line) for line in text if (day := json.loads(line).get("date") or "") >= since]
+    dated.sort(key=lambda pair: pair[0])
+    size = round(share * len(dated))
+    first = len(dated) - nights * size
+    places = [0, *range(first, len(dated) + 1, size)]
+    return [[line for _, line in dated[begin:end]] for begin, end in pairwise(places)]
+
+
+def run_tracklists(nights: list[list[str]]) -> None:
+    """Train, then refresh night after night."""
+    print_machine()
+    with fresh_settings() as settings, tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+
+        def load_lists(lines: list[str]) -> None:
+            file = folder / "tracklists.jsonl"
+            file.write_text("".join(lines), encoding="utf-8")
+            ingest(settings, "tracklists", [file])
+
+        def build() -> None:
+            load_lists(nights[0])
+            prepare_graph(settings, folder / "graphs")
+            snapshot, facts = load_graph_snapshot(folder / "graphs")
+            train_recommender(snapshot, facts, folder / "blend")
+            order = load_running_order(folder / "graphs", facts.content_hash)
+            train_next_recommender(snapshot, order, facts, folder / "next")
+            import_recommender(settings, folder / "blend")
+            import_next_recommender(settings, folder / "next")
+
+        def night(lines: list[str]) -> list[str]:
+            load_lists(lines)
+            return [done.found for done in refresh_all(settings, sources=False)]
+
+        wall, cpu, _ = timed(build)
+        print(f"full build of {len(nights[0]):,} tracklists {wall:10.1f} s    {cpu:7.1f} s of CPU")
+        for number, lines in enumerate(nights[1:], start=1):
+            own_wall, own_cpu, found = timed(lambda lines=lines: night(lines))  # type: ignore[misc]
+            print(
+                f"night {number}, {len(lines):,} tracklists {own_wall:16.1f} s    {own_cpu:7.1f} s of CPU"
+                f"    {own_wall / wall:.1%} of the time, {own_cpu / cpu:.1%} of the CPU"
+            )
+            for said in found:
+                print(f"    {said}")
+
+
 def main() -> None:
     """Parse the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--made-up", type=int, metavar="PLAYLISTS")
     parser.add_argument("--replay", type=Path, metavar="FILE")
+    parser.add_argument("--tracklists", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("--since", default="", metavar="DATE")
     parser.add_argument("--nights", type=int)
     parser.add_argument("--share", type=float, default=0.01)
     given = parser.parse_args()
     if given.replay:
         run(snapshot_nights(given.replay, given.nights or 10))
+        return
+    if given.tracklists:
+        run_tracklists(tracklist_nights(given.tracklists, given.since, given.nights or 1, given.share))
         return
     with tempfile.TemporaryDirectory() as made:
         folder = given.folder
