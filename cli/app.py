@@ -8,7 +8,22 @@ import typer
 from recsys import __version__
 from recsys.errors import RecsysError
 
-from . import db, doctor, evaluate, generate, ingest, listener, models, output, recommend, refresh, similar, titles, tracklists
+from . import (
+    db,
+    doctor,
+    evaluate,
+    generate,
+    ingest,
+    listener,
+    models,
+    output,
+    query,
+    recommend,
+    refresh,
+    similar,
+    titles,
+    tracklists,
+)
 
 app = typer.Typer(
     name="recsys",
@@ -26,6 +41,7 @@ app.command("recommend")(recommend.recommend)
 app.command("generate")(generate.generate)
 app.add_typer(similar.app, name="similar")
 app.add_typer(listener.app, name="listener")
+app.command("query")(query.query)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="model")
 app.command("doctor")(doctor.doctor)

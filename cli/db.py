@@ -113,6 +113,36 @@ def remove(yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask.")) -
     output.note(f"deleted: {server.folder}" if was_there else "there was no embedded database")
 
 
+@app.command("grant-reader")
+def grant_reader(
+    role: str = typer.Argument(metavar="ROLE", help="A role of the server, for a person, a notebook or a BI tool."),
+    create: bool = typer.Option(False, "--create", help="Make the role if there is none; it may log in."),
+    revoke: bool = typer.Option(False, "--revoke", help="Take it all back; the role stays."),
+) -> None:
+    """Let a role use the public views and functions, and nothing else.
+
+    What it was granted in the schema before is taken from it. An upgrade keeps the grants, and adds what is new.
+    """
+    from recsys.config import load_settings
+    from recsys.database import connect, require_migrated, revoke_reader, translated_errors
+    from recsys.database import grant_reader as grant
+
+    if create and revoke:
+        raise typer.BadParameter("it does not go with --revoke", param_hint="--create")
+    settings = load_settings()
+    with translated_errors(), connect(settings, autocommit=True) as connection:
+        require_migrated(connection)
+        if revoke:
+            revoke_reader(connection, role)
+            output.note(f"{role} may use nothing of the schema {settings.db_schema} any more")
+            return
+        granted = grant(connection, role, create=create)
+    counts = f"{granted.views} views and {granted.functions} functions"
+    output.note(f"{role} may use {counts} of the schema {settings.db_schema}")
+    if granted.is_new:
+        output.note(f"the role is new and has no password: recsys db psql -c '\\password {role}'")
+
+
 @app.command()
 def url() -> None:
     """Print the database's URL, for psql, notebooks and BI tools."""

@@ -156,7 +156,7 @@ def recommend(
             model=recommender,
         )
     if answer.is_stale:
-        output.note("lists were loaded since the profiles were built: run `recsys titles embed` to count them in")
+        output.note("lists were loaded since: run `recsys refresh` to count them in")
     if wrote_file(answer.tracks, form, out, name=title, as_json=as_json):
         return
     made = output.table(("#", "right"), ("track", "left"), ("artist", "left"), ("score", "right"), ("titles", "right"))

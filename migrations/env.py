@@ -3,7 +3,7 @@
 from alembic import context
 
 from recsys.config import load_settings
-from recsys.database import install_functions, make_engine, prepare_schema
+from recsys.database import kept_surface, make_engine, prepare_schema
 from recsys.database.tables import Table
 
 
@@ -27,9 +27,8 @@ def run() -> None:
             compare_type=True,
             compare_server_default=False,
         )
-        with context.begin_transaction():
+        with context.begin_transaction(), kept_surface(connection.connection.driver_connection):
             context.run_migrations()
-            install_functions(connection.connection.driver_connection)
 
 
 run()

@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         return self.home / "models"
 
     @property
+    def queries_folder(self) -> Path:
+        """Folder of one's own analyses, see `recsys query`."""
+        return self.home / "queries"
+
+    @property
     def downloads_folder(self) -> Path:
         """Folder of fetched data sets."""
         return self.home / "downloads"

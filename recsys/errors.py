@@ -33,5 +33,9 @@ class UnknownNameError(RecsysError):
     """A track, artist or title that a person named is not in the catalogue."""
 
 
+class ParameterError(RecsysError):
+    """A parameter of a named analysis is unknown, missing or of another type."""
+
+
 class BusyError(RecsysError):
     """Another writer holds the lock."""

@@ -30,20 +30,22 @@ SELECT m.id, m.name, m.folder,
 """
 
 
-FORETOLD = """
-SELECT m.id, m.name, m.folder, (SELECT count(*) FROM dj_forecast AS f WHERE f.model_id = m.id)
-  FROM model AS m WHERE m.kind = 'tracklist-recommender' AND m.is_current
+ANSWERING = """
+SELECT m.id, m.name, m.folder, (SELECT count(*) FROM dj_forecast AS f WHERE f.model_id = m.id),
+       coalesce(m.profiled_at < (SELECT max(r.tracklists_changed_at) FROM ingest_run AS r), false)
+  FROM model AS m
+ WHERE m.kind = %s AND m.is_current
 """
 
-OF_KIND = """
-SELECT m.id, m.name, m.folder FROM model AS m WHERE m.kind = %s AND m.is_current
-"""
-
-ORDERED = {
+ANSWERED = {
+    "tracklist-recommender": (
+        "tracklist recommender",
+        "recsys tracklists prepare GRAPHS, then recsys tracklists train",
+    ),
     "next-song": ("next songs", "recsys tracklists train --model next"),
     "tracklist-model": ("lists in order", "recsys tracklists train --model tl-lstm"),
 }
-"""Kinds of models that know an order, as they are called here, and what trains them."""
+"""Kinds of models that learn from tracklists, as they are called here, and what trains them."""
 
 MANY_TRACKLISTS = 1_000
 """From so many on there is something to learn of them."""
@@ -139,9 +141,9 @@ def _titles(connection: psycopg.Connection) -> Iterator[Finding]:
         return
     found = f"{name} (model {model_id}), {embedded:,} titles"
     if waiting:
-        yield Finding("title encoder", "open", f"{found}, {waiting:,} more wait", "recsys titles embed")
+        yield Finding("title encoder", "open", f"{found}, {waiting:,} more wait", "recsys refresh")
     elif is_stale:
-        yield Finding("title encoder", "open", f"{found}, profiles older than the last load", "recsys titles embed")
+        yield Finding("title encoder", "open", f"{found}, older than the last load", "recsys refresh")
     else:
         yield Finding("title encoder", "good", found)
 
@@ -149,23 +151,18 @@ def _titles(connection: psycopg.Connection) -> Iterator[Finding]:
 def _tracklists(connection: psycopg.Connection) -> Iterator[Finding]:
     enough = "SELECT count(*) >= %s FROM (SELECT FROM tracklist LIMIT %s) AS first_ones"
     [(is_worth,)] = connection.execute(enough, (MANY_TRACKLISTS, MANY_TRACKLISTS)).fetchall()
-    row = connection.execute(FORETOLD).fetchone()
-    if row is not None:
-        model_id, name, folder, djs = row
-        yield _trained("tracklist recommender", folder, name, f"{name} (model {model_id}), {djs:,} DJs")
-    elif is_worth:
-        mend = "recsys tracklists prepare GRAPHS, then recsys tracklists train"
-        yield Finding("tracklist recommender", "open", "none is trained", mend)
-    for kind, (subject, mend) in ORDERED.items():
-        ordered = connection.execute(OF_KIND, (kind,)).fetchone()
-        if ordered is not None:
-            model_id, name, folder = ordered
-            yield _trained(subject, folder, name, f"{name} (model {model_id})")
+    for kind, (subject, mend) in ANSWERED.items():
+        row = connection.execute(ANSWERING, (kind,)).fetchone()
+        if row is not None:
+            yield _trained(subject, *row)
         elif is_worth:
             yield Finding(subject, "open", "none is trained", mend)
 
 
-def _trained(subject: str, folder: str, name: str, found: str) -> Finding:
-    if Path(folder).is_dir():
-        return Finding(subject, "good", found)
-    return Finding(subject, "bad", f"the files of {name} are gone: {folder}", "recsys model import DIR")
+def _trained(subject: str, model_id: int, name: str, folder: str, djs: int, is_behind: bool) -> Finding:
+    if not Path(folder).is_dir():
+        return Finding(subject, "bad", f"the files of {name} are gone: {folder}", "recsys model import DIR")
+    found = f"{name} (model {model_id})" + (f", {djs:,} DJs" if djs else "")
+    if is_behind:
+        return Finding(subject, "open", f"{found}, older than the last load", "recsys refresh")
+    return Finding(subject, "good", found)

@@ -123,7 +123,7 @@ def _title(name: str, done: TitleRefresh) -> Refreshed:
         else ""
     )
     advice = None
-    if done.later > STALE_SHARE * done.playlists:
+    if done.is_stale:
         share = f"{done.later / done.playlists:.0%}"
         advice = f"it learned before {share} of the playlists were there: run `recsys titles embed`"
     return Refreshed("titles", name, "refreshed" if done.profiles else "unchanged", found, advice)

@@ -25,7 +25,13 @@ def check_names(wheel: Path) -> None:
         sys.exit(f"the wheel owns more than the name recsys: {', '.join(strangers[:5])}")
     checkout = Path(__file__).parent.parent
     modules = [file.relative_to(checkout).as_posix() for file in (checkout / "recsys").rglob("*.py")]
-    data = ("recsys/py.typed", "recsys/database/sql/vote.sql", "recsys/cli/app.py", "recsys/migrations/env.py")
+    data = (
+        "recsys/py.typed",
+        "recsys/database/sql/vote.sql",
+        "recsys/analyses/sql/overview.sql",
+        "recsys/cli/app.py",
+        "recsys/migrations/env.py",
+    )
     for needed in (*modules, *data):
         if needed not in files:
             sys.exit(f"the wheel lacks {needed}")

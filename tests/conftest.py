@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from recsys.config import Settings
-from recsys.database import EmbeddedServer, connect, upgrade
+from recsys.database import EmbeddedServer, connect, grant_reader, upgrade
+from tests.surface_world import fill_surface
 from tests.tiny_encoder import build_tiny_encoder
 
 FAST = {"fsync": "off", "shared_buffers": "64MB", "full_page_writes": "off"}
@@ -87,6 +88,18 @@ def _database(server: EmbeddedServer, template: str) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield _url(server, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def surface(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a database in which all that is public has rows, for a role that may only read it."""
+    folder = tmp_path_factory.mktemp("surface")
+    for url in _database(server, "template"):
+        settings = Settings(DATABASE_URL=url, home=folder)
+        fill_surface(settings, folder)
+        with connect(settings, autocommit=True) as connection:
+            grant_reader(connection, "surface_reader", create=True)
+        yield url.replace("postgres@", "surface_reader@")
 
 
 @pytest.fixture

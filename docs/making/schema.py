@@ -10,6 +10,7 @@ from sqlalchemy import Table as SqlTable
 from sqlalchemy.dialects import postgresql
 
 from recsys.database import tables
+from recsys.database.surface import VIEWS
 
 from .markdown import table
 
@@ -22,18 +23,6 @@ ids of `track`. Between large tables there are no foreign keys, since a check pe
 the loader sees to them ([architecture.md](architecture.md)). PK is a part of the primary key, FK refers to another
 table, UK is unique; "null" stands where a column may be so. Tables of another diagram are boxes without columns.
 """
-
-VIEWS = {
-    "cluster_stats": "Clusters of playlists: how many, their most frequent titles, how far from the centre they are.",
-    "dj_profile": "A DJ's tracklists, plays, main artists and songs.",
-    "leaderboard": "What was measured: the last run of each method, with bootstrap intervals.",
-    "song_cluster": "How far a song belongs to clusters of a tracklist model, on three levels, 0 the smallest.",
-    "song_cluster_stats": "Clusters of songs: how many songs and plays, the main artists and songs.",
-    "song_stats": "In how many playlists and tracklists a song stands, and its most held track; materialised.",
-    "title_stats": "Normalised titles of playlists: how many playlists, entries and followers.",
-    "track_stats": "In how many playlists a track stands; materialised.",
-}
-"""What each view holds."""
 
 SECTION = re.compile(r"^# --- (.+?) -+$|^class (\w+)\(Table\)", re.MULTILINE)
 

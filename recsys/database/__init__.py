@@ -24,19 +24,22 @@ from recsys.database.schema import (
     SCHEMA_REVISION,
     current_schema,
     downgrade,
-    install_functions,
     prepare_schema,
     require_migrated,
     revision,
+    sql_description,
     table_sizes,
     upgrade,
 )
 from recsys.database.server import EmbeddedServer
+from recsys.database.surface import FUNCTIONS, VIEWS, grant_reader, kept_surface, revoke_reader
 from recsys.database.vector_index import build_vector_index, drop_vector_index
 from recsys.database.writing import Write, WriteBehind
 
 __all__ = [
+    "FUNCTIONS",
     "SCHEMA_REVISION",
+    "VIEWS",
     "EmbeddedServer",
     "IdRegister",
     "Questions",
@@ -52,7 +55,8 @@ __all__ = [
     "database_url",
     "downgrade",
     "drop_vector_index",
-    "install_functions",
+    "grant_reader",
+    "kept_surface",
     "make_engine",
     "prepare_schema",
     "read_arrays",
@@ -61,7 +65,9 @@ __all__ = [
     "refresh_lock",
     "require_migrated",
     "revision",
+    "revoke_reader",
     "session_scope",
+    "sql_description",
     "table_sizes",
     "translated_errors",
     "upgrade",

@@ -1,9 +1,11 @@
 """Bringing a schema up to this version: extensions, tables by Alembic, functions from `sql/*.sql`."""
 
+import re
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from psycopg import errors as pg
@@ -68,57 +70,81 @@ def _has_table(connection: psycopg.Connection, name: str) -> bool:
     return _exists(connection, "pg_tables WHERE schemaname = current_setting('recsys.schema') AND tablename = %s", name)
 
 
-FUNCTION_OIDS = """
-SELECT p.oid, p.oid::regprocedure::text, coalesce(obj_description(p.oid, 'pg_proc'), '') FROM pg_proc AS p
+FUNCTIONS_OF_A_NAME = """
+SELECT p.oid, p.ctid::text, p.oid::regprocedure::text, coalesce(obj_description(p.oid, 'pg_proc'), '') FROM pg_proc AS p
  WHERE p.pronamespace = to_regnamespace(quote_ident(current_setting('recsys.schema'))) AND p.proname = %s
 """
 
-OURS = "recsys, "
-"""Begins the comment of every function of ours; the hash of its file follows."""
+OURS = r"(^recsys, |\[recsys [0-9a-f]+\]$)"
+"""In the comment of every function of ours, a regular expression of Postgres and Python; the hash is its file's."""
+
+
+class _Function(NamedTuple):
+    oid: int
+    version: str
+    """Another one whenever it is replaced."""
+    signature: str
+    comment: str
+
+    @property
+    def is_ours(self) -> bool:
+        return re.search(OURS, self.comment) is not None
 
 
 def install_functions(connection: psycopg.Connection) -> None:
     """Bring the SQL functions of the schema to this version; none are left where there are no tables.
 
-    A file of `sql/` defines the one function that it is named after. A function whose file is as it was is left
+    A file of `sql/` defines the functions of the one name that it is named after; what stands first in it is their
+    comment. Nobody but their owner may execute them until it is granted. Functions whose file is as it was are left
     alone, and one of the same name that somebody else made too.
 
     Raises:
         DatabaseError: something of somebody else's depends on a function that changed its arguments or result.
     """
     folder = files("recsys.database").joinpath("sql")
-    # A function may call one that is made after it.
+    # A function may call one that is made after it. Temporary objects come last in the search path that functions
+    # keep, so that nobody's temporary table is read for one of ours.
     connection.execute("SET LOCAL check_function_bodies = off")
+    connection.execute("SELECT set_config('search_path', current_setting('search_path') || ', pg_temp', true)")
     has_tables = _has_table(connection, "title_profile")
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         name, is_sql, _ = file.name.partition(".sql")
         if is_sql:
-            _install_function(connection, name, file.read_text(encoding="utf-8") if has_tables else "")
+            _install_functions_of(connection, name, file.read_text(encoding="utf-8") if has_tables else "")
 
 
-def _install_function(connection: psycopg.Connection, name: str, source: str) -> None:
-    """Make, replace or, where there is no source, drop one function."""
-    comment = f"{OURS}{blake2b(source.encode(), digest_size=16).hexdigest()}"
-    there = connection.execute(FUNCTION_OIDS, (name,)).fetchall()
-    ours = {oid: signature for oid, signature, found in there if found.startswith(OURS)}
-    if any(found == comment for _, _, found in there):
+def _install_functions_of(connection: psycopg.Connection, name: str, source: str) -> None:
+    """Make, replace or, where there is no source, drop the functions of one name."""
+    mark = f"[recsys {blake2b(source.encode(), digest_size=8).hexdigest()}]"
+    there = _functions_of(connection, name)
+    if any(function.comment.endswith(mark) for function in there):
         return
     if source:
         try:
             with connection.transaction():
                 connection.execute(source.encode())
         except pg.InvalidFunctionDefinition:
-            _drop_functions(connection, ours.values())
+            _drop_functions(connection, (function.signature for function in there if function.is_ours))
             connection.execute(source.encode())
-        now = {oid: signature for oid, signature, _ in connection.execute(FUNCTION_OIDS, (name,))}
-        new = now.keys() - {oid for oid, _, _ in there}
-        for oid in new or ours.keys() & now.keys():
-            statement = sql.SQL("COMMENT ON FUNCTION {} IS {}").format(sql.SQL(now[oid]), sql.Literal(comment))
-            connection.execute(statement)
-        if new:
-            _drop_functions(connection, [now[oid] for oid in ours.keys() & now.keys()])
-    else:
-        _drop_functions(connection, ours.values())
+    before = {(function.oid, function.version) for function in there}
+    for function in _functions_of(connection, name):
+        signature = sql.SQL(function.signature)
+        if (function.oid, function.version) not in before:
+            comment = sql.Literal(f"{sql_description(source)} {mark}")
+            connection.execute(sql.SQL("COMMENT ON FUNCTION {} IS {}").format(signature, comment))
+            connection.execute(sql.SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC").format(signature))
+        elif function.is_ours:
+            _drop_functions(connection, [function.signature])
+
+
+def _functions_of(connection: psycopg.Connection, name: str) -> list[_Function]:
+    return [_Function(*row) for row in connection.execute(FUNCTIONS_OF_A_NAME, (name,))]
+
+
+def sql_description(source: str) -> str:
+    """The first paragraph of the comment that a file of SQL begins with, as one line."""
+    lines = takewhile(lambda line: line.startswith("-- "), source.splitlines())
+    return " ".join(line.removeprefix("-- ").strip() for line in lines)
 
 
 def _drop_functions(connection: psycopg.Connection, signatures: Iterable[str]) -> None:

@@ -164,7 +164,7 @@ class _Entries:
         self._id_place = columns.index("track_id") if tracks and "track_id" in columns else None
         self._cue_place = columns.index("cue") if "cue" in columns else None
         self._read = _song_reader(columns)
-        self._known: dict[Row, Entry] = {}
+        self._known: dict[object, Entry] = {}
 
     def of_list(self, members: Sequence[Row], first: int) -> tuple[list[Entry | None], list[tuple[int, str]]]:
         """The entries of a list by their positions, and the numbers of the rows that cannot be used, and why.
@@ -173,7 +173,9 @@ class _Entries:
         the last of them if its position is what is wrong.
         """
         known = self._known
-        tails = [row[first:] for row in members]
+        # Most often a track's id alone, which need not be looked up as a tuple.
+        is_one = len(members[0]) == first + 1
+        tails = [row[first] for row in members] if is_one else [row[first:] for row in members]
         try:
             entries = [known.get(tail) for tail in tails]
             is_hashable = True
@@ -185,7 +187,7 @@ class _Entries:
             for number, tail in enumerate(tails):
                 if entries[number] is None:
                     try:
-                        entries[number] = entry = self._entry(tail)
+                        entries[number] = entry = self._entry((tail,) if is_one else tail)
                     except UnusableError as error:
                         reasons[number] = str(error)
                     else:

@@ -28,6 +28,7 @@ COMMANDS = (
     *("titles snapshot", "titles finetune"),
     *("model", "model import", "model list", "model use"),
     *("db", "db upgrade", "db status", "db start", "db stop", "db remove", "db url", "db psql"),
+    *("db grant-reader", "query"),
 )
 
 

@@ -244,10 +244,19 @@ def test_what_was_learned_and_named_songs_go_and_come_with_their_revision(
     connection.execute("INSERT INTO song_profile VALUES (1, 1, 'up', 1, 1, '{1}', '{1}')")
     connection.execute("INSERT INTO learned_profile VALUES (1, 1, '{1}', '{1}')")
     full = objects(database, "recsys")
+    downgrade(settings, "0008")
+    before_views = objects(database, "recsys")
+    assert set(full) - set(before_views) == {
+        ("relation", name)
+        for name in (
+            *("songs", "tracks", "credits", "artist_stats", "playlists", "playlist_entries", "tracklists", "plays"),
+            *("ingest_runs", "rejected_records", "models"),
+        )
+    }
     downgrade(settings, "0007")
     before_listeners = objects(database, "recsys")
     people = ("listener", "listener_song", "listener_artist")
-    assert set(full) - set(before_listeners) == {
+    assert set(before_views) - set(before_listeners) == {
         *(("relation", name + end) for name in people for end in ("", "_pkey")),
         ("relation", "listener_name_key"),
     }

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from docs.making.schema import VIEWS
+from recsys.database import VIEWS
 
 NAMES = """
 SELECT c.relname FROM pg_class AS c

@@ -1,5 +1,7 @@
 """The SQL functions as an interface: how they are replaced, and what they say of arguments that make no sense."""
 
+import re
+
 import psycopg
 import pytest
 
@@ -105,6 +107,35 @@ def test_an_upgrade_leaves_functions_alone_that_are_as_they_were(
     assert len(before) == 1
     assert rows(connection, FUNCTIONS, "vote")[0] == before[0]
     assert rows(connection, "SELECT vote(5)") == [(1,)]
+
+
+def test_functions_are_described_as_their_files_begin(connection: psycopg.Connection) -> None:
+    described = dict(
+        rows(
+            connection,
+            "SELECT p.oid::regprocedure::text, obj_description(p.oid, 'pg_proc') FROM pg_proc AS p"
+            " WHERE p.pronamespace = 'recsys'::regnamespace",
+        )
+    )
+    assert all(re.fullmatch(r"[A-Z].*\. \[recsys [0-9a-f]{16}\]", comment) for comment in described.values())
+    of_ids, of_names = (described[f"similar_djs({kind},integer,bigint)"] for kind in ("bigint", "text"))
+    assert of_ids == of_names
+    assert of_ids.startswith("DJs who play what a DJ plays, by the vectors of a tracklist model, best first; ")
+
+
+def test_an_upgrade_from_a_version_whose_functions_were_everybody_s_makes_them_their_owner_s(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    connection.execute("COMMENT ON FUNCTION vote_parameters IS 'recsys, 0123456789abcdef'")
+    connection.execute("GRANT EXECUTE ON FUNCTION vote_parameters TO PUBLIC")
+    upgrade(settings)
+    [(grants, comment)] = rows(
+        connection,
+        "SELECT array_to_string(proacl, ' '), obj_description(oid, 'pg_proc') FROM pg_proc"
+        " WHERE oid = 'vote_parameters'::regproc",
+    )
+    assert grants == "postgres=X/postgres"
+    assert comment.startswith("The parameters of a recommender's vote: ")
 
 
 def test_an_upgrade_replaces_a_function_whose_arguments_have_changed(

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION explain_vote(
   title_text text DEFAULT NULL
 )
 RETURNS TABLE (track_id bigint, kind text, name text, similarity real, share double precision)
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
   WITH chosen AS (SELECT coalesce(explain_vote.model, current_model('title-recommender')) AS id),

@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION generator_candidates(
 RETURNS TABLE (
   song_id bigint, seed_score double precision, user_score double precision, clusters integer[], probabilities real[]
 )
-LANGUAGE plpgsql STABLE ROWS 1000
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000
 SET search_path FROM CURRENT
 SET enable_hashjoin = off
 SET enable_mergejoin = off

@@ -6,7 +6,7 @@
 -- partial index cannot serve a parameter, so the statement is planned with the id of whose vectors they are.
 CREATE OR REPLACE FUNCTION nearest_titles(query vector, k integer DEFAULT 50, model bigint DEFAULT NULL)
 RETURNS TABLE (title_id bigint, similarity real)
-LANGUAGE plpgsql STABLE ROWS 100
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
 SET search_path FROM CURRENT
 AS $$
 DECLARE

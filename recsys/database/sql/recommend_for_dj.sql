@@ -1,6 +1,6 @@
 -- What a DJ will play by a tracklist model, best first; with `only_new`, only songs that he had not played when it was
 -- trained. `plays` and `last_played_on` are of now. Songs and artists (in any role) that must not appear are left out before
--- the cut.
+-- the cut. Asked by id or by name.
 CREATE OR REPLACE FUNCTION recommend_for_dj(
   dj bigint, n integer DEFAULT 10, only_new boolean DEFAULT false, model bigint DEFAULT NULL,
   exclude_songs bigint[] DEFAULT '{}', exclude_artists bigint[] DEFAULT '{}'
@@ -9,7 +9,7 @@ RETURNS TABLE (
   rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
   score double precision, artists text[], plays integer, last_played_on date
 )
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_column
@@ -44,4 +44,18 @@ BEGIN
       LEFT JOIN track AS t ON t.id = st.track_id LEFT JOIN played AS p ON p.song_id = s.id
      ORDER BY 1;
 END
+$$;
+
+CREATE OR REPLACE FUNCTION recommend_for_dj(
+  dj text, n integer DEFAULT 10, only_new boolean DEFAULT false, model bigint DEFAULT NULL,
+  exclude_songs bigint[] DEFAULT '{}', exclude_artists bigint[] DEFAULT '{}'
+)
+RETURNS TABLE (
+  rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
+  score double precision, artists text[], plays integer, last_played_on date
+)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+  SELECT * FROM recommend_for_dj(find_dj(recommend_for_dj.dj), n, only_new, model, exclude_songs, exclude_artists)
 $$;

@@ -1,4 +1,4 @@
--- Songs that stand in the same playlists and tracklists as a song, best first.
+-- Songs that stand in the same playlists and tracklists as a song, best first; asked by id or by name.
 --
 -- score = together / (sqrt(lists with the one * lists with the other) + 5): the cosine of the two songs' lists, shrunk
 -- so that a single shared list says little. A song in more than `sample` playlists is read from that many of them.
@@ -7,7 +7,7 @@ RETURNS TABLE (
   rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
   score double precision, playlists integer, tracklists integer
 )
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
   WITH in_playlists AS MATERIALIZED (
@@ -41,4 +41,15 @@ AS $$
          s.artist, t.uri, t.duration_ms, b.score, b.playlists, b.tracklists
     FROM best AS b JOIN song AS s ON s.id = b.song_id LEFT JOIN track AS t ON t.id = b.track_id
    ORDER BY 1
+$$;
+
+CREATE OR REPLACE FUNCTION similar_tracks(song text, n integer DEFAULT 10, sample integer DEFAULT 2000)
+RETURNS TABLE (
+  rank integer, track_id bigint, song_id bigint, title text, version text, artist text, uri text, duration_ms integer,
+  score double precision, playlists integer, tracklists integer
+)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+  SELECT * FROM similar_tracks(find_song(similar_tracks.song), n, sample)
 $$;

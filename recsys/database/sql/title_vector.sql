@@ -1,7 +1,7 @@
 -- The stored unit vector of a title that is already known (normalised as `title.name` is); NULL for an unseen one.
 -- `model` is a recommender. Not in SQL: the planner would ask for the current model even where one is named.
 CREATE OR REPLACE FUNCTION title_vector(title text, model bigint DEFAULT NULL) RETURNS vector
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
 DECLARE

@@ -8,7 +8,7 @@ RETURNS TABLE (
   kind text, title_id bigint, artist_id bigint, song_id bigint, similarity real, playlists integer, weight double precision,
   share double precision
 )
-LANGUAGE sql STABLE ROWS 100
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 100
 SET search_path FROM CURRENT
 AS $$
   SELECT v.kind, v.title_id, v.artist_id, v.song_id, v.similarity, v.playlists, v.weight,

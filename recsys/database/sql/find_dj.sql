@@ -1,0 +1,8 @@
+-- The id of the DJ of a name, case, accents and punctuation aside; an error that names the nearest ones where there is
+-- none.
+CREATE OR REPLACE FUNCTION find_dj(name text) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+  SELECT find_named('DJ', find_dj.name)
+$$;
