@@ -10,11 +10,14 @@ import pytest
 
 from recsys.config import Settings
 from recsys.database import EmbeddedServer, connect, grant_reader, upgrade
+from recsys.titles.encoder import prepare_encoder
 from tests.surface_world import fill_surface
 from tests.tiny_encoder import build_tiny_encoder
 
 FAST = {"fsync": "off", "shared_buffers": "64MB", "full_page_writes": "off"}
 _numbers = count(1)
+_left: list[str] = []
+"""Databases of tests that are over."""
 
 
 @pytest.fixture(autouse=True)
@@ -85,9 +88,12 @@ def shared_database(server: EmbeddedServer) -> Iterator[str]:
 def _database(server: EmbeddedServer, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.url(), autocommit=True) as connection:
+        # By now, nobody is connected to it any more: PostgreSQL would wait a tenth of a second for who is just leaving.
+        while _left:
+            connection.execute(f"DROP DATABASE {_left.pop()} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield _url(server, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    _left.append(name)
 
 
 @pytest.fixture(scope="session")
@@ -119,3 +125,17 @@ def connection(settings: Settings) -> Iterator[psycopg.Connection]:
 def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small sentence encoder with random weights, in sentence-transformers layout."""
     return build_tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def exported_home(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Path:
+    """A home that has nothing but the small encoder's export, which takes torch seconds: to be copied."""
+    home = tmp_path_factory.mktemp("exported")
+    prepare_encoder(str(encoder_folder), Settings(home=home).models_folder)
+    return home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, exported_home: Path) -> Path:
+    """A home for the tests of a module, with the small encoder's export."""
+    return shutil.copytree(exported_home, tmp_path_factory.mktemp("home"), dirs_exist_ok=True)

@@ -1,26 +1,23 @@
 """The installed command, over a database of its own for each test or over one that is filled once."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from recsys.config import Settings
 from recsys.database import EmbeddedServer
-from recsys.titles.encoder import prepare_encoder
 from tests.e2e.command import Command
 from tests.e2e.world import Files, write_world
 
 
 @pytest.fixture(scope="session")
-def command_over(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Callable[[str, Path], Command]:
-    """A command over the database of a URL, in a folder.
-
-    All share one home that has the export already: torch is loaded here, and takes seconds in a process of its own.
-    """
-    home = tmp_path_factory.mktemp("home")
-    prepare_encoder(str(encoder_folder), Settings(home=home).models_folder)
+def command_over(
+    tmp_path_factory: pytest.TempPathFactory, exported_home: Path, encoder_folder: Path
+) -> Callable[[str, Path], Command]:
+    """A command over the database of a URL, in a folder; all share one home."""
+    home = shutil.copytree(exported_home, tmp_path_factory.mktemp("home"), dirs_exist_ok=True)
 
     def command(url: str, folder: Path) -> Command:
         return Command(folder, {"RECSYS_HOME": str(home), "RECSYS_ENCODER": str(encoder_folder), "DATABASE_URL": url})

@@ -28,9 +28,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(shared_database: str, tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> World:
+def world(shared_database: str, home: Path, encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("generate")
-    settings = {"RECSYS_HOME": f"{folder / 'home'}", "DATABASE_URL": shared_database}
+    settings = {"RECSYS_HOME": f"{home}", "DATABASE_URL": shared_database}
     recsys = Command(folder, settings | {"RECSYS_ENCODER": f"{encoder_folder}", "RECSYS_DEVICE": "cpu"})
     lists = write_lines(folder / "lists.jsonl", [*records(scene_sets()), UNHEARD])
     assert recsys("ingest", "tracklists", lists).returncode == 0

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,12 +56,6 @@ def load(settings: Settings, folder: Path, playlists: Sequence[object]) -> None:
     ingest(settings, "playlists", [write_lines(folder / "playlists.jsonl", playlists)])
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for the tests that only read, so that the encoder is exported once."""
-    return tmp_path_factory.mktemp("home")
-
-
 @dataclass(frozen=True)
 class World:
     """All playlists with the adapted recommender that is the current one, and one over the encoder's own vectors."""
@@ -82,13 +77,10 @@ def world(shared_database: str, home: Path, encoder_folder: Path) -> Iterator[Wo
 
 
 @pytest.fixture
-def settings(database: str, home: Path, encoder_folder: Path, tmp_path: Path) -> Settings:
+def settings(database: str, exported_home: Path, encoder_folder: Path, tmp_path: Path) -> Settings:
     """Settings of a database of its own that holds the same playlists and the split `held`, nothing embedded."""
-    settings = Settings(DATABASE_URL=database, home=tmp_path / "home", encoder=str(encoder_folder))
-    exported = home / "models" / "encoders"
-    if exported.is_dir():
-        (settings.models_folder).mkdir(parents=True)
-        (settings.models_folder / "encoders").symlink_to(exported)
+    home = shutil.copytree(exported_home, tmp_path / "home")
+    settings = Settings(DATABASE_URL=database, home=home, encoder=str(encoder_folder))
     load(settings, tmp_path, lists(range(PLAYLISTS)))
     divide(settings, "held", PARTS)
     return settings

@@ -43,12 +43,6 @@ def songs(answer: Answer) -> set[str]:
     return {track.title[-1] for track in answer.tracks}
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for the module, so that the encoder is exported once."""
-    return tmp_path_factory.mktemp("home")
-
-
 @dataclass(frozen=True)
 class World:
     """`LISTS` with a recommender of the split `held`, and one of everything that is the current one."""

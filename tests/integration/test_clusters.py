@@ -42,12 +42,6 @@ WORLD = [
 ]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for the module, so that the encoder is exported once."""
-    return tmp_path_factory.mktemp("home")
-
-
 @pytest.fixture
 def empty(database: str, home: Path, encoder_folder: Path) -> Settings:
     """Settings of a database without rows."""

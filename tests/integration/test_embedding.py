@@ -61,12 +61,6 @@ def load(settings: Settings, folder: Path, playlists: dict[int, tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for the module, so that the encoder is exported once."""
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
 def embedded(shared_database: str, home: Path, encoder_folder: Path) -> tuple[Settings, EmbedSummary]:
     """`PLAYLISTS`, loaded and embedded without an interruption; only read."""
     settings = Settings(DATABASE_URL=shared_database, home=home, encoder=str(encoder_folder))

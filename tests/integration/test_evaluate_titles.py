@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -41,11 +42,8 @@ def write_playlists(file: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def world(
-    shared_database: str, encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Settings, psycopg.Connection]:
+def world(shared_database: str, home: Path, encoder_folder: Path) -> tuple[Settings, psycopg.Connection]:
     """The playlists, a clean and a seed-like split, and recommenders; only read."""
-    home = tmp_path_factory.mktemp("home")
     settings = Settings(DATABASE_URL=shared_database, home=home, encoder=str(encoder_folder))
     ingest(settings, "playlists", [write_playlists(home / "playlists.jsonl")])
     make_split(settings, "clean", protocol="clean", seed=1, fractions=(0.6, 0.2, 0.2))
@@ -146,8 +144,9 @@ def test_what_was_not_built_names_its_mend(world: tuple[Settings, psycopg.Connec
 
 
 @pytest.fixture
-def own_world(database: str, encoder_folder: Path, tmp_path: Path) -> Settings:
-    settings = Settings(DATABASE_URL=database, home=tmp_path, encoder=str(encoder_folder))
+def own_world(database: str, exported_home: Path, encoder_folder: Path, tmp_path: Path) -> Settings:
+    home = shutil.copytree(exported_home, tmp_path / "home")
+    settings = Settings(DATABASE_URL=database, home=home, encoder=str(encoder_folder))
     ingest(settings, "playlists", [write_playlists(tmp_path / "playlists.jsonl")])
     make_split(settings, "clean", protocol="clean", seed=1, fractions=(0.6, 0.2, 0.2))
     embed_titles(settings)

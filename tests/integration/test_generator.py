@@ -97,9 +97,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(shared_database: str, tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Iterator[World]:
+def world(
+    shared_database: str, home: Path, encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
-    settings = Settings(DATABASE_URL=shared_database, home=folder / "home", encoder=str(encoder_folder))
+    settings = Settings(DATABASE_URL=shared_database, home=home, encoder=str(encoder_folder))
     load(settings, folder, early())
     trained = train(settings, folder)
     summary = import_sequence_model(settings, trained, name="mine")

@@ -403,9 +403,9 @@ def test_a_url_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture
-def evaluated(database: str, encoder_folder: Path, tmp_path: Path, stand_in: StandIn) -> Settings:
+def evaluated(database: str, home: Path, encoder_folder: Path, tmp_path: Path, stand_in: StandIn) -> Settings:
     """Twenty playlists of one title with the same two songs, divided, built, and a model to ask."""
-    given = {"DATABASE_URL": database, "home": tmp_path / "home", "encoder": str(encoder_folder)}
+    given = {"DATABASE_URL": database, "home": home, "encoder": str(encoder_folder)}
     settings = Settings(**given, llm_url=stand_in.url, llm_model="small")
     lists = [playlist(f"p{number}", "90s", SONGS[:2] * 5 + SONGS[2:3]) for number in range(20)]
     ingest(settings, "playlists", [write_lines(tmp_path / "lists.jsonl", lists)])

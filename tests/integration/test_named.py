@@ -39,11 +39,8 @@ PLAYLISTS = [
 
 
 @pytest.fixture(scope="module")
-def world(
-    shared_database: str, encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[psycopg.Connection, int]:
+def world(shared_database: str, home: Path, encoder_folder: Path) -> tuple[psycopg.Connection, int]:
     """A connection and the recommender; only read."""
-    home = tmp_path_factory.mktemp("home")
     file = home / "playlists.jsonl"
     file.write_text("".join(f"{json.dumps(playlist)}\n" for playlist in PLAYLISTS), encoding="utf-8")
     settings = Settings(DATABASE_URL=shared_database, home=home, encoder=str(encoder_folder))

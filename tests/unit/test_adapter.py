@@ -164,8 +164,8 @@ def test_a_network_that_says_nothing_leaves_zeros_beside_the_encoders_vector() -
 
 
 @pytest.fixture(scope="module")
-def encoder(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    return prepare_encoder(str(encoder_folder), tmp_path_factory.mktemp("models"))
+def encoder(encoder_folder: Path, home: Path) -> Encoder:
+    return prepare_encoder(str(encoder_folder), home / "models")
 
 
 @pytest.fixture
