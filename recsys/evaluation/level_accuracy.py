@@ -8,15 +8,18 @@ answer of the level above.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys.evaluation.metrics import MetricKey
-from recsys.sequences.sequence_model import TrainedSequence
 from recsys.sequences.sublists import sublists_of, vocabulary_rows
 from recsys.tracklists.running_order import RunningOrder, Sets
 from recsys.tracklists.stored_arrays import Integers
+
+if TYPE_CHECKING:
+    from recsys.sequences.sequence_model import TrainedSequence
 
 GIVEN, ALONE = "given", "alone"
 SONGS = "songs"
@@ -50,7 +53,7 @@ class LevelResult:
         return float(np.average(self.scores[metric, k], weights=self.positions))
 
 
-def level_accuracy(name: str, trained: TrainedSequence, later: Sets, order: RunningOrder) -> LevelResult | None:
+def level_accuracy(name: str, trained: "TrainedSequence", later: Sets, order: RunningOrder) -> LevelResult | None:
     """The accuracies of a model on later tracklists of an order; None of one without clusters, or of no positions."""
     begin = time.perf_counter()
     model = trained.model

@@ -1,6 +1,7 @@
 """An imported tracklist model, measured as it generates: by vectors and clusters in the database and its network."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psycopg
@@ -26,10 +27,12 @@ from recsys.progress import Progress, silent
 from recsys.sequences.candidates import Liking
 from recsys.sequences.generate import Wanted
 from recsys.sequences.lists import generate_lists, loaded_model
-from recsys.sequences.sequence_model import TrainedSequence
 from recsys.tracklists.graph_snapshot import GraphSnapshot
 from recsys.tracklists.running_order import RunningOrder
 from recsys.tracklists.stored_arrays import Integers, Matrix, rows_of
+
+if TYPE_CHECKING:
+    from recsys.sequences.sequence_model import TrainedSequence
 
 KNOWN_DJS = "SELECT dj_id FROM dj_embedding WHERE model_id = %(model)s"
 
@@ -40,7 +43,7 @@ class Generator:
 
     connection: psycopg.Connection
     name: str
-    trained: TrainedSequence
+    trained: "TrainedSequence"
     has_vector: Flags
     """Whether each of its DJs has a vector; for others lists are for nobody, (djs,)."""
     seed: int = 0
