@@ -41,14 +41,10 @@ def test_clusters_are_shown_as_a_table_and_drawn(loaded: Command, tmp_path: Path
     assert all(file.stat().st_size > 1000 for file in pictures)
 
 
-def test_a_long_table_is_cut(loaded: Command) -> None:
-    done = loaded("titles", "cluster", "-k", "4", "-n", "1")
+def test_few_playlists_choose_the_number_and_a_long_table_is_cut(loaded: Command) -> None:
+    done = loaded("titles", "cluster", "-n", "1")
     assert len(cells(done)) == 1
     assert done.stderr.splitlines()[0] == "and 3 smaller clusters: --n 4 shows all"
-
-
-def test_few_playlists_choose_the_number_and_it_is_said(loaded: Command) -> None:
-    done = loaded("titles", "cluster")
     assert "the number of clusters is chosen by the data: their square root, as titles hardly repeat" in done.stderr
     [summary] = json_lines(loaded("titles", "cluster", "--json"))
     assert (summary["chosen_by"], summary["clusters"], len(summary["found"])) == ("data", 4, 4)

@@ -46,8 +46,8 @@ def test_wrong_arguments_are_a_usage_error(embedded: Command, arguments: tuple[s
     [QUESTION, ("db", "upgrade")],
     ids=" ".join,
 )
-def test_a_server_out_of_reach_is_named_without_the_password(recsys: Command, arguments: tuple[str, ...]) -> None:
-    lost = recsys.given(DATABASE_URL="postgresql://ann:secret@127.0.0.1:9/music")
+def test_a_server_out_of_reach_is_named_without_the_password(embedded: Command, arguments: tuple[str, ...]) -> None:
+    lost = embedded.given(DATABASE_URL="postgresql://ann:secret@127.0.0.1:9/music")
     assert complaint(lost(*arguments)) == "cannot reach the database 127.0.0.1:9/music: Connection refused"
 
 
@@ -60,8 +60,8 @@ def test_a_server_out_of_reach_is_named_without_the_password(recsys: Command, ar
         ("RECSYS_DEVICE", "abacus", "RECSYS_DEVICE: "),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named(recsys: Command, setting: str, value: str, said: str) -> None:
-    assert complaint(recsys.given(**{setting: value})("db", "status")).startswith(said)
+def test_a_setting_that_cannot_be_used_is_named(embedded: Command, setting: str, value: str, said: str) -> None:
+    assert complaint(embedded.given(**{setting: value})("db", "status")).startswith(said)
 
 
 def test_before_everything_is_set_up_the_next_step_is_named(recsys: Command, empty_database: str, files: Files) -> None:

@@ -92,16 +92,13 @@ def test_an_explanation_adds_up_in_80_columns(recsys: Command) -> None:
 
 
 def test_lists_come_as_files(recsys: Command, tmp_path: Path) -> None:
-    for ending, begins in (("csv", "rank,artist,title"), ("m3u8", "#EXTM3U"), ("jsonl", '{"rank": 1')):
+    for ending, begins in (("m3u8", "#EXTM3U"), ("jsonl", '{"rank": 1')):
         file = tmp_path / f"mix.{ending}"
         done = recsys("generate", "--seed", SEED, "-o", file)
         assert (done.returncode, done.stdout) == (0, "")
         names = "15 of 15 tracks have no URI and are written as names of files\n" if ending == "m3u8" else ""
         assert done.stderr == f"written: {file}\n{names}"
         assert file.read_text(encoding="utf-8").startswith(begins)
-    done = recsys("generate", "--seed", SEED, "--format", "uris")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "15 of 15 tracks have no URI" in done.stderr
     done = recsys("generate", "--seed", SEED, "--n-lists", "3", "--length", "4", "-o", tmp_path / "set.csv")
     assert done.returncode == 0
     assert sorted(file.name for file in tmp_path.glob("set*")) == ["set-1.csv", "set-2.csv", "set-3.csv"]
@@ -113,7 +110,9 @@ def test_lists_come_as_files(recsys: Command, tmp_path: Path) -> None:
     tracks = json_lines(recsys("generate", "--seed", SEED, "--n-lists", "3", "--length", "4", "--json"))
     assert [(t["list_number"], t["rank"]) for t in tracks] == [(n, r) for n in (1, 2, 3) for r in (1, 2, 3, 4)]
     second = [t["title"] for t in tracks if t["list_number"] == 2]
-    assert [line.split(",")[2] for line in (tmp_path / "set-2.csv").read_text().splitlines()[1:]] == second
+    head, *lines = (tmp_path / "set-2.csv").read_text().splitlines()
+    assert head.startswith("rank,artist,title")
+    assert [line.split(",")[2] for line in lines] == second
     done = recsys("generate", "--seed", SEED, "--n-lists", "2", "--length", "3")
     assert done.stdout.count("list ") == 2
 
@@ -140,11 +139,10 @@ def test_knobs_are_heard(recsys: Command) -> None:
     assert json_lines(likely) == json_lines(
         recsys("generate", "--seed", SEED, "--beam", "--random-seed", "9", "--json")
     )
-    done = recsys("generate", "--seed", SEED, "--threshold", "0,0,0,1")
-    assert done.returncode == 0
+    liked = ("--like", "Techno Song 3=2", "--user-weight", "50")
+    done = recsys("generate", "--seed", SEED, "--threshold", "0,0,0,1", *liked, "--json")
+    assert all(track["user_score"] is not None for track in json_lines(done))
     assert done.stderr == "the threshold of songs left nothing 12 times; it was halved there until something was left\n"
-    liked = recsys("generate", "--seed", SEED, "--like", "Techno Song 3=2", "--user-weight", "50", "--json")
-    assert all(track["user_score"] is not None for track in json_lines(liked))
     drawn = recsys("generate", "--seed", SEED, "--temperature", "0.1,0.1,0.1", "--json")
     assert json_lines(drawn) != json_lines(recsys("generate", "--seed", SEED, "--json"))
 
@@ -171,7 +169,6 @@ def test_names_that_are_not_known_list_the_nearest(recsys: Command) -> None:
     )
     said = complaint(recsys("generate", "--seed", "Nobody - Unheard"))
     assert said.startswith('the model does not know Nobody - Unheard, which is played too rarely; the nearest are: "')
-    assert complaint(recsys("generate", "--seed", SEED, "--dj", "Xavier Who")) == "no DJ is called 'Xavier Who'"
     said = complaint(recsys("generate", "--seed", SEED, "--dj", "Jack Null"))
     assert said.startswith('the model knows no song that Jack Null played; the nearest DJs are: "')
     assert any(f'"{name}"' in said for name in DJS)
@@ -205,7 +202,7 @@ def test_what_makes_no_sense_is_a_usage_error(recsys: Command) -> None:
         ((), "give a song to begin with, or a title with --title"),
         (("--seed", SEED, "--length", "0"), "greater than or equal to 1"),
         (("--seed", SEED, "--dj", "Ann Ray", "--like", SEED), "ask for one of --dj and --like"),
-        (("--seed", SEED, "--user-weight", "2"), "there is nobody to weigh: add --dj or --like"),
+        (("--seed", SEED, "--user-weight", "2"), "there is nobody to weigh: add --dj, --like or --listener"),
         (("--seed", SEED, "--temperature", "1,1"), "name 3 numbers"),
         (("--seed", SEED, "--threshold", "1,1,x,1"), "name 4 numbers"),
         (("--seed", SEED, "--threshold", "1,1,-1,1"), "name 4 numbers"),
