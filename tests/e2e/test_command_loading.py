@@ -82,7 +82,7 @@ def test_from_an_empty_database_to_an_answer(
         "entries_stored": 1,
     }
     stale, answer = recsys("recommend", "sleep").stderr.splitlines()
-    assert "recsys titles embed" in stale
+    assert "recsys refresh" in stale
     assert answer == 'a title in the database: "sleep"'
 
 
