@@ -93,9 +93,10 @@ def refresh(
 
 def _source(read: Reread) -> Refreshed:
     name = f"{read.source}, {Path(read.path).name}"
+    if read.left == UNCHANGED:
+        return Refreshed("source", name, "unchanged", "")
     if read.summary is None:
-        state: State = "unchanged" if read.left == UNCHANGED else "left"
-        return Refreshed("source", name, state, "" if read.left == UNCHANGED else read.left or "")
+        return Refreshed("source", name, "failed" if read.is_wrong else "left", read.left or "")
     counts = read.summary.counts
     found = f"lists: {counts.stored:,} new, {counts.replaced:,} changed, {counts.already_there:,} as they were"
     if counts.rejected + counts.entries_rejected:
