@@ -93,9 +93,10 @@ def refresh(
 
 def _source(read: Reread) -> Refreshed:
     name = f"{read.source}, {Path(read.path).name}"
+    if read.left == UNCHANGED:
+        return Refreshed("source", name, "unchanged", "")
     if read.summary is None:
-        state: State = "unchanged" if read.left == UNCHANGED else "left"
-        return Refreshed("source", name, state, "" if read.left == UNCHANGED else read.left or "")
+        return Refreshed("source", name, "failed" if read.is_wrong else "left", read.left or "")
     counts = read.summary.counts
     found = f"lists: {counts.stored:,} new, {counts.replaced:,} changed, {counts.already_there:,} as they were"
     if counts.rejected + counts.entries_rejected:
@@ -236,14 +237,18 @@ class _Tracklists:
         self._progress("placing songs", 0, 0)
         renewed = self._folder / "recommender"
         renew_recommender(home, snapshot, facts, renewed)
-        made = import_recommender(self._settings, renewed, name=model.name, anew=self._whole, progress=self._progress)
+        made = import_recommender(
+            self._settings, renewed, name=model.name, anew=self._whole, renews=model.id, progress=self._progress
+        )
         return f"answers from {facts.tracklists:,} tracklists, {made.songs:,} songs, {made.djs:,} DJs"
 
     def _next(self, model: _Model, home: Path, options: GraphOptions) -> str:
         snapshot, order, facts = self._read(options)
         renewed = self._folder / "next"
         renew_next_recommender(home, snapshot, order, facts, renewed)
-        made = import_next_recommender(self._settings, renewed, name=model.name, progress=self._progress)
+        made = import_next_recommender(
+            self._settings, renewed, name=model.name, renews=model.id, progress=self._progress
+        )
         return f"answers from {made.tracklists:,} tracklists, {made.songs:,} songs"
 
     def _folded(self, model: _Model, home: Path) -> str:

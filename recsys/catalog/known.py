@@ -38,13 +38,15 @@ class KnownPath:
 
 @dataclass(frozen=True)
 class Reread:
-    """What became of one: `left` says why it was not read, if it was not."""
+    """What became of one: `left` says why it was not read to its end, if it was not."""
 
     source: str
     format: str
     path: str
     summary: IngestSummary | None
     left: str | None = None
+    is_wrong: bool = False
+    """Whether it was to be read and could not be."""
 
 
 def known_paths(connection: psycopg.Connection) -> list[KnownPath]:
@@ -70,16 +72,16 @@ def reread(settings: Settings, start: Callable[[KnownPath], Progress]) -> Iterat
         require_migrated(connection)
         known = known_paths(connection)
     for one in known:
-        summary = None
+        summary, is_wrong = None, False
         try:
             left = _why_left(settings, one)
             if left is None:
                 summary = _read(settings, one, start(one))
         except SourceError as error:
-            left = str(error)
+            left, is_wrong = str(error), True
         except OSError as error:
-            left = f"cannot be read: {error.strerror or error}"
-        yield Reread(one.source, one.format, str(one.path), summary, left)
+            left, is_wrong = f"cannot be read: {error.strerror or error}", True
+        yield Reread(one.source, one.format, str(one.path), summary, left, is_wrong)
 
 
 UNCHANGED = "unchanged"

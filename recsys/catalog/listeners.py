@@ -21,6 +21,9 @@ INSERT INTO listener (id, name) SELECT coalesce(max(id), 0) + 1, %s FROM listene
 
 ALIKE = "SELECT name FROM listener ORDER BY similarity(name, %s) DESC, id LIMIT 3"
 
+# Ids of people who were forgotten are given again.
+STILL_THERE = "SELECT FROM listener WHERE id = %s AND name = %s FOR KEY SHARE"
+
 RATE = """
 INSERT INTO {table} AS r SELECT %(listener)s, k.id, k.score
   FROM unnest(%(ids)s::bigint[], %(scores)s::real[]) AS k (id, score)
@@ -171,9 +174,15 @@ def rate(
     songs: Mapping[int, float],
     artists: Mapping[int, float],
 ) -> int:
-    """Store scores by id, below 0 for a dislike, in place of earlier ones; returns how many are new or changed."""
+    """Store scores by id, below 0 for a dislike, in place of earlier ones; returns how many are new or changed.
+
+    Raises:
+        UnknownNameError: the listener was forgotten since he was found.
+    """
     changed = 0
     with connection.transaction():
+        if connection.execute(STILL_THERE, (listener.id, listener.name)).fetchone() is None:
+            raise UnknownNameError(f"{listener.name} was forgotten meanwhile: nothing is kept")
         for table, column, scores in (("listener_song", "song_id", songs), ("listener_artist", "artist_id", artists)):
             asked = {"listener": listener.id, "ids": list(scores), "scores": list(scores.values())}
             changed += connection.execute(RATE.format(table=table, column=column).encode(), asked).rowcount

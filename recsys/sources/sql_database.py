@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, Subquery
 
 ROWS_A_FETCH = 10_000
+_IN_MEMORY = ("", ":memory:")
 LISTS: tuple[Lists, ...] = ("items", "tracklists")
 FAMILY: dict[Lists, tuple[Section, ...]] = {"items": ("playlists", "items"), "tracklists": ("tracklists",)}
 """The queries whose changes tell which lists changed."""
@@ -90,6 +92,7 @@ def _engine(dsn: str) -> tuple[Engine, str]:
         url = make_url(re.sub(r"^(postgres|postgresql)(\+\w+)?://", "postgresql+psycopg://", dsn.strip()))
         database = url.database or ""
         if url.get_backend_name() == "sqlite":
+            database = database if database in _IN_MEMORY else str(Path(database).resolve())
             engine = create_engine("sqlite://", creator=lambda: _open_sqlite(database), poolclass=NullPool)
             return engine, safe(database)
         options = {"connect_timeout": 10} if url.get_backend_name() == "postgresql" else {}
@@ -107,7 +110,7 @@ def _engine(dsn: str) -> tuple[Engine, str]:
 
 
 def _open_sqlite(database: str) -> sqlite3.Connection:
-    if database in ("", ":memory:"):
+    if database in _IN_MEMORY:
         raise SourceError("the DSN of the source names no file: sqlite:///folder/file.db")
     connection = sqlite3.connect(f"file:{quote(database)}?mode=ro", uri=True, isolation_level=None)
     # Bytes that are not UTF-8 cost their row, not the load.

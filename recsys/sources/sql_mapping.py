@@ -1,5 +1,6 @@
 """A mapping: the queries that give the playlists and tracklists of somebody's own database, as TOML."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -37,6 +38,8 @@ ENTRY = ("track_id", *TRACK, "cue")
 """What is said of an entry: a song, or the id of one that [tracks] gives."""
 
 _GENERAL = ("source", "dsn")
+_RELATIVE = re.compile(r"sqlite(?:\+\w+)?:///(?=[^/:?])(?![A-Za-z]:)")
+"""What a URL of SQLite begins with where a path follows that is to be looked for somewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class SqlMapping:
     source: str
     """Name within which ids are unique."""
     dsn: str | None
+    """With a file of SQLite by its whole path."""
     queries: dict[Section, Query]
 
 
@@ -89,7 +93,8 @@ def load_mapping(path: Path) -> SqlMapping:
         raise SourceError(f"{shown} has neither [items] nor [tracklists]: at least one of them is needed")
     if "playlists" in queries and "items" not in queries:
         raise SourceError(f"{shown} has [playlists] and lacks [items], the query that says what stands in them")
-    return SqlMapping(path, general["source"] or path.stem, general["dsn"], queries)
+    dsn = _RELATIVE.sub(lambda found: f"{found[0]}{path.absolute().parent}/", general["dsn"] or "") or None
+    return SqlMapping(path, general["source"] or path.stem, dsn, queries)
 
 
 def _text(table: dict[str, object], name: str, place: str) -> str | None:

@@ -53,6 +53,11 @@ class Held:
         """The playlist of each of `tracks`, by its row."""
         return np.repeat(np.arange(len(self.playlist_ids)), np.diff(self.starts))
 
+    @property
+    def titles(self) -> Ids:
+        """The titles of playlists that hold something, ascending."""
+        return np.unique(self.title_ids[np.diff(self.starts) > 0])
+
     def songs_of(self, tracks: Ids) -> Ids:
         """The songs of tracks that are held."""
         return self.songs[np.searchsorted(self.track_ids, tracks)]

@@ -150,15 +150,14 @@ def refresh_titles(
         EncoderError: its encoder is gone or damaged.
         BusyError: another process is writing.
     """
-    row = connection.execute(CURRENT).fetchone()
-    connection.commit()
-    if row is None:
-        return None
-    model_id, name, folder, encoder_id, encoder_folder, built = row
-    if built is None:
-        raise NotReadyError(f"{name} was built by another version of recsys: run `recsys titles embed`")
-    home = bases_folder(settings) / built["folder"]
     with writer_lock(connection, settings.db_schema):
+        row = connection.execute(CURRENT).fetchone()
+        if row is None:
+            return None
+        model_id, name, folder, encoder_id, encoder_folder, built = row
+        if built is None:
+            raise NotReadyError(f"{name} was built by another version of recsys: run `recsys titles embed`")
+        home = bases_folder(settings) / built["folder"]
         former = load_held(home, built["held"])
         held = read_held(connection, former=former)
         changed = _changed(held, former)
@@ -214,8 +213,8 @@ def _bring(
     entries = entries_of(held, others)
     known = basis.among(entries)
     touched = _touched(entries, held, former)
-    new = np.flatnonzero(~np.isin(entries.title_ids, former.title_ids))
-    gone = np.setdiff1d(former.title_ids, entries.title_ids)
+    new = np.flatnonzero(~np.isin(entries.title_ids, former.titles))
+    gone = np.setdiff1d(former.titles, entries.title_ids)
     if recommender.adapter is not None:
         adapt_new(connection, recommender.adapter, recommender.encoder_id, recommender.model_id, progress)
     if len(gone):

@@ -161,6 +161,16 @@ def test_forgetting_leaves_no_row_of_a_person_and_all_of_the_others(world: World
     assert taste_of(world.connection, world.listener("Zoë")).likes == {}
 
 
+def test_what_comes_late_of_somebody_who_was_forgotten_is_nobody_elses(world: World) -> None:
+    gone = world.listener("gone")
+    forget_listener(world.connection, gone)
+    next_one = world.listener("next one")
+    assert next_one.id == gone.id
+    with pytest.raises(UnknownNameError, match="gone was forgotten meanwhile"):
+        rate(world.connection, gone, {world.song("Ann - Alpha"): 1}, {})
+    assert ratings_of(world.connection, next_one) == []
+
+
 def test_no_view_and_no_function_reads_of_listeners(world: World) -> None:
     readers = r"""
     SELECT viewname::text FROM pg_views WHERE schemaname = 'recsys' AND definition ~ 'listener'

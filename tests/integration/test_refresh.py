@@ -66,13 +66,15 @@ def nights(count: int, seed: int) -> list[list[dict[str, object]]]:
         changed = chance.sample(range(PLAYLISTS), 3)
         come = range(1000 * night, 1000 * night + 3)
         states.append([made_up(chance, number, night, songs=9 + night) for number in (*changed, *come)])
-    # The last night renames the only playlist of a title, and empties another one.
+    # The last night renames the only playlist of a title, empties another one, and fills one that was empty.
     states[-1] += [
         playlist(7777, "only once", [entry("Somebody", "only here")], snapshot=str(FIRST)),
+        playlist(7778, "not begun", [], snapshot=str(FIRST)),
     ]
+    begun = playlist(7778, "not begun", [entry("Artist 1", "jazz 1")], snapshot=str(FIRST + timedelta(99)))
     gone = playlist(7777, "another name", [entry("Somebody", "there now")], snapshot=str(FIRST + timedelta(99)))
     emptied = playlist(0, "nothing left", [], snapshot=str(FIRST + timedelta(99)))
-    return [*states, [gone, emptied]]
+    return [*states, [gone, emptied, begun]]
 
 
 def load(settings: Settings, folder: Path, playlists: Sequence[object]) -> None:

@@ -213,7 +213,7 @@ def test_a_file_that_was_damaged_costs_what_cannot_be_read(
     assert rows(connection, "SELECT place FROM rejected_record") == [("line 2",)]
 
 
-def test_a_path_that_became_something_else_is_left_and_the_others_go_on(
+def test_a_path_that_became_something_else_is_told_and_the_others_go_on(
     settings: Settings, connection: psycopg.Connection, tmp_path: Path
 ) -> None:
     folder, lines = as_folder(tmp_path, [ONE]), write_lines(tmp_path / "b.jsonl", [TWO])
@@ -224,7 +224,7 @@ def test_a_path_that_became_something_else_is_left_and_the_others_go_on(
     write_lines(lines, [TWO, ONE])
     found = states(settings)
     state, said = found["mpd, slices"]
-    assert (state, "\n" in said, str(folder) in said) == ("left", False, True)
+    assert (state, "\n" in said, str(folder) in said) == ("failed", False, True)
     assert found["playlists, b.jsonl"][0] == "refreshed"
     # It is looked at again each night, until it is what it was.
     assert states(settings)["mpd, slices"] == (state, said)
@@ -233,7 +233,7 @@ def test_a_path_that_became_something_else_is_left_and_the_others_go_on(
     assert states(settings)["mpd, slices"] == ("unchanged", "lists: 0 new, 0 changed, 1 as they were")
 
 
-def test_a_path_that_may_not_be_looked_at_is_left(
+def test_a_path_that_may_not_be_looked_at_is_wrong(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed, other = (write_lines(tmp_path / f"{name}.jsonl", [ONE]) for name in "ab")
@@ -248,7 +248,7 @@ def test_a_path_that_may_not_be_looked_at_is_left(
 
     monkeypatch.setattr(Path, "stat", refuse)
     assert states(settings) == {
-        "playlists, a.jsonl": ("left", "cannot be read: Permission denied"),
+        "playlists, a.jsonl": ("failed", "cannot be read: Permission denied"),
         "playlists, b.jsonl": ("refreshed", "lists: 1 new, 0 changed, 1 as they were"),
     }
 
@@ -344,6 +344,25 @@ def test_a_dsn_is_stored_nowhere_and_asked_for(
     assert states(settings) == left
 
 
+def test_a_file_of_sqlite_is_the_same_wherever_the_command_is_run(
+    settings: Settings, tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    relative = f"sqlite:///{SECRET}.db"
+    database_of(elsewhere / f"{SECRET}.db")
+    monkeypatch.chdir(tmp_path)
+    ingest_sql(settings, load_mapping(Path(mapping_of(tmp_path, relative).name)), source="beside")
+    ingest_sql(settings, load_mapping(mapping_of(tmp_path, name="bare.toml")), dsn=relative, source="given")
+    add_playlist(shop)
+    monkeypatch.chdir(elsewhere)
+    assert states(settings.model_copy(update={"source_dsn": relative})) == {
+        "beside, shop.toml": ("refreshed", "lists: 1 new, 0 changed, 1 as they were"),
+        "given, bare.toml": ("left", "RECSYS_SOURCE_DSN names another database"),
+    }
+    assert states(settings.model_copy(update={"source_dsn": shop}))["given, bare.toml"][0] == "refreshed"
+
+
 def test_the_setting_stands_for_the_database_that_was_read_and_for_no_other(
     settings: Settings, connection: psycopg.Connection, tmp_path: Path, shop: str
 ) -> None:
@@ -370,7 +389,7 @@ def test_the_setting_stands_for_the_database_that_was_read_and_for_no_other(
     [("[items", "is not valid TOML"), (MAPPING + "[more]\n", "'more' is not one of"), (None, "cannot be read")],
     ids=["no TOML", "another table", "a folder"],
 )
-def test_a_mapping_that_was_damaged_is_left_and_the_others_go_on(
+def test_a_mapping_that_was_damaged_is_told_and_the_others_go_on(
     settings: Settings, connection: psycopg.Connection, tmp_path: Path, shop: str, text: str | None, said: str
 ) -> None:
     mapping, lines = mapping_of(tmp_path, shop), write_lines(tmp_path / "b.jsonl", [TWO])
@@ -384,16 +403,16 @@ def test_a_mapping_that_was_damaged_is_left_and_the_others_go_on(
     write_lines(lines, [TWO, ONE])
     found = states(settings)
     state, reason = found["a, shop.toml"]
-    assert (state, said in reason, "\n" in reason) == ("left", True, False)
+    assert (state, said in reason, "\n" in reason) == ("failed", True, False)
     assert found["b, b.jsonl"][0] == "refreshed"
 
 
-def test_a_database_that_is_out_of_reach_is_left(settings: Settings, tmp_path: Path, shop: str) -> None:
+def test_a_database_that_is_out_of_reach_is_wrong(settings: Settings, tmp_path: Path, shop: str) -> None:
     ingest_sql(settings, load_mapping(mapping_of(tmp_path, shop)))
     (tmp_path / f"{SECRET}.db").unlink()
-    [left] = again(settings)
-    assert left.state == "left"
-    assert "unable to open database file" in left.found
+    [wrong] = again(settings)
+    assert wrong.state == "failed"
+    assert "unable to open database file" in wrong.found
     assert not (tmp_path / f"{SECRET}.db").exists()
 
 
