@@ -136,4 +136,4 @@ def _print(summary: "IngestSummary", *, dry_run: bool) -> None:
         if left_out > 0:
             output.note(f"and {left_out} more {'reason' if left_out == 1 else 'reasons'}")
         if not dry_run:
-            output.note("each one: SELECT file, place, reason FROM rejected_record")
+            output.note("each one: SELECT file, place, reason FROM rejected_records")

@@ -1,5 +1,6 @@
 """`recsys refresh`: what is new, from sources to answers."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,6 +19,7 @@ MARKS = {"refreshed": "new", "unchanged": "same", "left": "left", "failed": "wro
 def refresh(
     sources: bool = typer.Option(True, help="First load what is new in everything that was loaded before."),
     whole: bool = typer.Option(False, "--whole", help="Work everything out anew, also what did not change."),
+    forget: Path = typer.Option(None, metavar="PATH", help="Only this: do not read a path again; its lists stay."),
     as_json: bool = output.JSON,
 ) -> None:
     """Bring what is new from sources to answers, without training anything.
@@ -30,6 +32,12 @@ def refresh(
     from recsys.refresh import Refreshed
     from recsys.refresh import refresh as run
 
+    if forget:
+        from recsys.catalog.known import forget_path
+
+        forget_path(load_settings(), forget)
+        output.note(f"{forget} is not read again")
+        return
     done: list[Refreshed] = []
     with output.resumable(), output.steps("refreshing") as show:
 
@@ -44,7 +52,11 @@ def refresh(
         output.print_json(done)
     elif done:
         made = output.table(("", "left"), ("what", "left"), ("", "left"), ("found", "left"))
-        output.print_table(made, [(MARKS[one.state], one.subject, one.name, one.found) for one in done])
+        unread = [one for one in done if one.subject == "source" and one.state == "unchanged" and not one.found]
+        rows = [(MARKS[one.state], one.subject, one.name, one.found) for one in done if one not in unread]
+        if unread:
+            rows.insert(0, ("same", "source", output.number(len(unread)), "nothing new in them"))
+        output.print_table(made, rows)
     else:
         output.note("nothing was loaded yet: see `recsys ingest --help`")
     for one in done:

@@ -42,11 +42,12 @@ def embed(
     if as_json:
         output.print_json([summary])
         return
+    unadapted = "nothing" if adapt is False else "nothing: fewer than 1,000 playlists"
     rows = [
         ("encoder", f"{summary.encoder}, {summary.dimension} dimensions (model {summary.model_id})"),
         ("titles embedded", output.number(summary.embedded)),
         ("already there", output.number(summary.already_there)),
-        ("adapted to", f"{output.number(summary.adapted_to)} playlists" if summary.adapted_to else "nothing"),
+        ("adapted to", f"{output.number(summary.adapted_to)} playlists" if summary.adapted_to else unadapted),
         ("title profiles", output.number(summary.profiles)),
         ("search", "HNSW index" if summary.has_index else "exact scan"),
     ]

@@ -47,7 +47,7 @@ ANSWERED = {
 }
 """Kinds of models that learn from tracklists, as they are called here, and what trains them."""
 
-MANY_TRACKLISTS = 1_000
+MANY_TRACKLISTS = 300
 """From so many on there is something to learn of them."""
 
 
@@ -126,7 +126,7 @@ def _catalogue(connection: psycopg.Connection) -> Iterator[Finding]:
     else:
         yield Finding("catalogue", "good", found)
     if rejected:
-        query = "SELECT file, place, reason FROM rejected_record"
+        query = "SELECT file, place, reason FROM rejected_records"
         yield Finding("rejected records", "open", f"{rejected:,}", f"recsys db psql -c '{query}'")
 
 

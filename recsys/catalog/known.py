@@ -8,11 +8,12 @@ from typing import Any
 
 import psycopg
 
+from recsys.catalog.find import UNSTORABLE
 from recsys.catalog.ingestion import IngestSummary, Progress, ingest, seen
 from recsys.catalog.sql_ingestion import ingest_sql
 from recsys.config import Settings
 from recsys.database import connect, require_migrated, translated_errors
-from recsys.errors import SourceError
+from recsys.errors import SourceError, UnknownNameError
 from recsys.sources import FORMATS, csv_with_columns, load_mapping, place_hash
 
 # The last run of each path says how it was read; a run that was interrupted left something to read.
@@ -22,6 +23,11 @@ SELECT DISTINCT ON (s.id, p.path) s.name, s.format, p.path, r.reading, r.finishe
   JOIN source AS s ON s.id = r.source_id
  CROSS JOIN LATERAL jsonb_object_keys(coalesce(r.reading -> 'seen', '{}')) AS p (path)
  ORDER BY s.id, p.path, r.id DESC
+"""
+
+
+FORGET = """
+UPDATE ingest_run SET reading = reading #- ARRAY['seen', %(path)s] WHERE reading -> 'seen' ? %(path)s
 """
 
 
@@ -53,6 +59,20 @@ def known_paths(connection: psycopg.Connection) -> list[KnownPath]:
     """All that was ever loaded and can be read again, standard input apart."""
     rows = connection.execute(KNOWN)
     return [KnownPath(name, kind, Path(path), reading, finished) for name, kind, path, reading, finished in rows]
+
+
+def forget_path(settings: Settings, path: Path) -> None:
+    """Do not read a path again; what was loaded from it stays.
+
+    Raises:
+        UnknownNameError: nothing was loaded from it.
+    """
+    with translated_errors(), connect(settings) as connection:
+        require_migrated(connection)
+        asked = {"path": UNSTORABLE.sub("\ufffd", os.fspath(path.absolute()))}
+        if not connection.execute(FORGET, asked).rowcount:
+            raise UnknownNameError(f"nothing that is still known was loaded from {path}")
+        connection.commit()
 
 
 def reread(settings: Settings, start: Callable[[KnownPath], Progress]) -> Iterator[Reread]:

@@ -10,7 +10,14 @@ from recsys.catalog.ingestion import IngestSummary, Origin, Progress, load_batch
 from recsys.catalog.upkeep import BYTES_PER_ENTRY
 from recsys.config import Settings
 from recsys.database import connect, database_url
+from recsys.errors import SourceError
 from recsys.sources import STDIN, Batch, Guess, Reached, SqlMapping, SqlSource, guess_mapping, place_hash
+
+# The database that a source was read from last.
+PLACE = """
+SELECT r.reading ->> 'place' FROM ingest_run AS r
+ WHERE r.source_id = %s AND r.reading ? 'place' ORDER BY r.id DESC LIMIT 1
+"""
 
 REACHED = "SELECT query, fingerprint, kind, value FROM source_cursor WHERE source_id = %s"
 
@@ -44,14 +51,23 @@ def ingest_sql(
         DatabaseError: our database is out of reach or not set up.
     """
 
+    read = _source_dsn(settings, dsn or mapping.dsn)
+    place = place_hash(read)
+
     def open_(connection: psycopg.Connection, source_id: int) -> tuple[int, Iterable[Batch]]:
-        found = SqlSource(mapping, _source_dsn(settings, dsn or mapping.dsn))
+        row = connection.execute(PLACE, (source_id,)).fetchone()
+        if row is not None and row[0] != place and not whole:
+            raise SourceError(
+                f"the source {source or mapping.source} was loaded from another database: name this one with `source`"
+                " in its mapping, or --source; one that moved is read once with --full"
+            )
+        found = SqlSource(mapping, read)
         plan = found.plan([] if whole else [Reached(*row) for row in connection.execute(REACHED, (source_id,))])
         expect(plan.rows)
         return plan.rows * BYTES_PER_ENTRY, found.read(plan)
 
     given = dsn or (None if mapping.dsn else settings.source_dsn)
-    reading: dict[str, Any] = {"database": place_hash(given)} if given else {}
+    reading: dict[str, Any] = {"place": place} | ({"database": place_hash(given)} if given else {})
     name = os.fspath(mapping.path.absolute())
     if mapping.path != STDIN and name.isprintable():
         reading["seen"] = {name: []}

@@ -88,7 +88,8 @@ def translated_errors() -> Iterator[None]:
     except (pg.UndefinedTable, pg.UndefinedFunction, pg.UndefinedColumn, pg.InvalidSchemaName):
         raise NotMigratedError("the database is not set up for this version: run `recsys db upgrade`") from None
     except pg.InsufficientPrivilege as error:
-        raise DatabaseError(f"the role may not do this: {error.diag.message_primary}") from None
+        said = error.diag.message_primary
+        raise DatabaseError(f"the role may not do this: {said}; a reader has `recsys query` and SQL") from None
     except (pg.DiskFull, pg.OutOfMemory, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow) as error:
         raise DatabaseError(f"the server stopped the work: {error.diag.message_primary}") from None
     except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded) as error:

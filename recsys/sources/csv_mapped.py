@@ -1,6 +1,7 @@
 """A CSV table of any columns, a song a row, whose headers somebody has named."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
@@ -17,6 +18,7 @@ from recsys.sources.texts import UnusableError, excerpt, safe
 CSV_FIELDS = ("title", "artist", "uri", "album", "duration_ms", "playlist")
 """What a column can be; only `title` must be there, where artists stand in it as "Artist - Title"."""
 _DELIMITERS = ",;\t|"
+_BARE_COMMA = re.compile(r"(?<=[^\s,\d]),(?=[^\s,\d])")
 
 _Row = tuple[int, list[str], str | None]
 
@@ -86,9 +88,11 @@ def _lists(rows: Iterator[_Row], places: Mapping[str, int], source: Input) -> It
 
 
 def _entry(cells: Mapping[str, str]) -> Entry | None:
+    artist = cells.get("artist")
     return song(
         cells["title"],
-        cells.get("artist"),
+        # Programs part artists by bare commas; a name that holds a comma has a space behind it.
+        artist and _BARE_COMMA.sub(", ", artist),
         uris=(cells.get("uri"),),
         album=cells.get("album"),
         duration_ms=cells.get("duration_ms"),

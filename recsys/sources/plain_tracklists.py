@@ -27,8 +27,8 @@ def text_inputs(path: Path) -> list[Input]:
 def read_text(path: Path) -> Iterator[Batch]:
     """Yield a tracklist a file, by the file's name (`-` reads standard input).
 
-    Its title is the first line where a blank one follows that, else the file's name; "2010-01-02 - DJ @ Club" also
-    names the day and the DJs. Raises SourceError if the path holds no such file.
+    Its title is the first line where a blank one follows that, else the file's name; "2010-01-02 - DJ @ Club" as
+    either also names the day and the DJs. Raises SourceError if the path holds no such file.
     """
     yield from list_batches(text_inputs(path), _parsed)
 
@@ -59,6 +59,8 @@ def _parsed(stream: Bytes) -> Iterator[Parsed]:
         yield [], rejected
         return
     parts = parse_mix_title(title)
+    if not parts.played_on and not djs_of(parts, ()):
+        parts = parse_mix_title(file_title(source))
     tracklist = Tracklist(
         external_id=file_id(source),
         title=title,

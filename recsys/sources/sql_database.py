@@ -82,6 +82,14 @@ def place_hash(dsn: str) -> str:
     return blake2b(f"{engine.dialect.name}\n{place}".encode(), digest_size=16).hexdigest()
 
 
+def database_name(dsn: str) -> str:
+    """What a database is called, of a file its name without the ending."""
+    from sqlalchemy import make_url
+
+    url = make_url(dsn.strip())
+    return Path(url.database or "").stem if url.get_backend_name() == "sqlite" else url.database or ""
+
+
 def _engine(dsn: str) -> tuple[Engine, str]:
     """An engine and, for messages, what it leads to, without a password."""
     from sqlalchemy import create_engine, make_url

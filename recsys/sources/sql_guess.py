@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from recsys.errors import SourceError
-from recsys.sources.sql_database import open_source
+from recsys.sources.sql_database import database_name, open_source
 from recsys.sources.sql_mapping import SECTIONS, Section
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ HEAD = """\
 # What `recsys ingest sql` reads. Each query is only selected from; write it without ORDER BY.
 # Names were guessed: look at each query before you load. `--dry-run` reads, counts and keeps nothing.
 
-# source = "shop"     # the name within which ids are unique; this file's name if it is left out
+{source}
 # dsn = "postgresql://reader@host/shop"     # or --dsn, or the variable RECSYS_SOURCE_DSN for one with a password
 """
 
@@ -124,7 +124,7 @@ def guess_mapping(dsn: str, our_schema: str) -> Guess:
             tables, skipped = _tables(inspect(connection), quote, our_schema)
         except SQLAlchemyError as error:
             raise SourceError(f"the source cannot be inspected: {str(error).splitlines()[0]}") from None
-    return write_guess(tables, skipped)
+    return write_guess(tables, skipped, database_name(dsn))
 
 
 def _tables(inspector: Inspector, quote: Callable[[str], str], our_schema: str) -> tuple[list[Found], int]:
@@ -164,6 +164,10 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
+_NAME = re.compile(r"\w[\w .-]{0,99}")
+_NO_POSITION = re.compile(r"row_number\(\) OVER \(PARTITION BY \S+ ORDER BY \w\.([^)]*)\)")
+
+
 def kind_of(table: str) -> str:
     """What a table of this name is likely to hold; '' if its name says nothing."""
     words = _snake(table).split("_")
@@ -172,8 +176,8 @@ def kind_of(table: str) -> str:
     return next((kind for kind, names in TABLE_NAMES.items() if joined in names.split()), "")
 
 
-def write_guess(tables: Sequence[Found], skipped: int = 0) -> Guess:
-    """Write the mapping of tables, each section that cannot be guessed as a comment."""
+def write_guess(tables: Sequence[Found], skipped: int = 0, source: str = "") -> Guess:
+    """Write the mapping of tables, each section that cannot be guessed as a comment; `source` is the database's name."""
     first: dict[str, Found] = {}
     for table in tables:
         if table.kind:
@@ -185,13 +189,20 @@ def write_guess(tables: Sequence[Found], skipped: int = 0) -> Guess:
             guessed[section] = found
     if "items" not in guessed:
         guessed.pop("playlists", None)
-    parts, remarks = [HEAD], []
+    named = source if _NAME.fullmatch(source) else "shop"
+    said = "the name within which ids are unique; this file's name if it is left out"
+    mark = "" if named == source else "# "
+    parts, remarks = [HEAD.replace("{source}", f'{mark}source = "{named}"     # {said}')], []
     for section in SECTIONS:
         parts.append(EXPLAINED[section])
         if section in guessed:
-            sql, changed, said = guessed[section]
-            remarks.append(f"[{section}] guessed from {said}")
-            parts.append(f"# Guessed from {said}.\n[{section}]")
+            sql, changed, tables_named = guessed[section]
+            remarks.append(f"[{section}] guessed from {tables_named}")
+            if order := _NO_POSITION.search(sql):
+                remarks.append(
+                    f"[{section}] no column of positions was found, songs stand in the order of {order[1]}: look"
+                )
+            parts.append(f"# Guessed from {tables_named}.\n[{section}]")
             parts += [f"changed = '{changed}'"] if changed else []
             parts.append(f"query = '''\n{sql}\n'''\n")
         else:

@@ -45,6 +45,8 @@ class SqlRows:
         """Rows of entries that were read so far."""
         self._file = file
         self._tracks: dict[object, Entry] = {}
+        self._set_aside: set[object] = set()
+        """Ids of tracks that cannot be used."""
         self._heads: dict[object, Head | None] = {}
         """None for one that was set aside."""
         self._has_heads = False
@@ -62,6 +64,8 @@ class SqlRows:
                     raise UnusableError("a track with this track_id stands before")
                 self._tracks[track_id] = read(said, True)
             except UnusableError as error:
+                if track_id is not None:
+                    self._set_aside.add(track_id)
                 place = f"row {number}" if track_id is None else _named("track_id", track_id)
                 yield [], [self._rejected(f"[tracks] {place}", error, row, of_entry=True)]
 
@@ -86,7 +90,7 @@ class SqlRows:
         The columns are the list's id, `position`, those of LIST that there are, and then those of ENTRY.
         """
         first = next((place for place, name in enumerate(columns) if name in ENTRY), len(columns))
-        entries = _Entries(columns[first:], self._tracks, needs_song=section == "items")
+        entries = _Entries(columns[first:], self._tracks, self._set_aside, needs_song=section == "items")
         for list_id, group in groupby(rows, key=itemgetter(0)):
             members = list(group)
             self.consumed += len(members)
@@ -158,8 +162,11 @@ class SqlRows:
 class _Entries:
     """Reads the entries of one query, each distinct one once."""
 
-    def __init__(self, columns: Sequence[str], tracks: dict[object, Entry], *, needs_song: bool) -> None:
+    def __init__(
+        self, columns: Sequence[str], tracks: dict[object, Entry], set_aside: set[object], *, needs_song: bool
+    ) -> None:
         self._tracks = tracks
+        self._set_aside = set_aside
         self._needs_song = needs_song
         self._id_place = columns.index("track_id") if tracks and "track_id" in columns else None
         self._cue_place = columns.index("cue") if "cue" in columns else None
@@ -205,7 +212,8 @@ class _Entries:
             return self._read(tail, self._needs_song)
         entry = self._tracks.get(track_id)
         if entry is None:
-            raise UnusableError("track_id is not in [tracks]")
+            was_there = track_id in self._set_aside
+            raise UnusableError("its track was set aside" if was_there else "track_id is not in [tracks]")
         cue = None if self._cue_place is None else _cue(tail[self._cue_place])
         return entry if cue is None else msgspec.structs.replace(entry, cue_seconds=cue)
 

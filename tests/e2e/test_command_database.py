@@ -70,7 +70,7 @@ def test_doctor_names_the_next_step(recsys: Command) -> None:
     found = findings(recsys("doctor", "--json"))
     assert found["catalogue"] == ("good", "2 playlists, 0 tracklists, 2 songs", "")
     assert found["title encoder"] == ("open", "no titles are embedded", "recsys titles embed")
-    mend = "recsys db psql -c 'SELECT file, place, reason FROM rejected_record'"
+    mend = "recsys db psql -c 'SELECT file, place, reason FROM rejected_records'"
     assert found["rejected records"] == ("open", "1", mend)
 
 

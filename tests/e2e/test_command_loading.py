@@ -198,4 +198,4 @@ def test_what_is_rejected_is_kept_beside_what_is_loaded(
             ["track_name is empty", "1", f"{file}: line 1.tracks[1]"],
             ["tracks is missing", "1", f"{file}: line 2"],
         ]
-        assert done.stderr == "each one: SELECT file, place, reason FROM rejected_record\n"
+        assert done.stderr == "each one: SELECT file, place, reason FROM rejected_records\n"
