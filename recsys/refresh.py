@@ -237,14 +237,18 @@ class _Tracklists:
         self._progress("placing songs", 0, 0)
         renewed = self._folder / "recommender"
         renew_recommender(home, snapshot, facts, renewed)
-        made = import_recommender(self._settings, renewed, name=model.name, anew=self._whole, progress=self._progress)
+        made = import_recommender(
+            self._settings, renewed, name=model.name, anew=self._whole, renews=model.id, progress=self._progress
+        )
         return f"answers from {facts.tracklists:,} tracklists, {made.songs:,} songs, {made.djs:,} DJs"
 
     def _next(self, model: _Model, home: Path, options: GraphOptions) -> str:
         snapshot, order, facts = self._read(options)
         renewed = self._folder / "next"
         renew_next_recommender(home, snapshot, order, facts, renewed)
-        made = import_next_recommender(self._settings, renewed, name=model.name, progress=self._progress)
+        made = import_next_recommender(
+            self._settings, renewed, name=model.name, renews=model.id, progress=self._progress
+        )
         return f"answers from {made.tracklists:,} tracklists, {made.songs:,} songs"
 
     def _folded(self, model: _Model, home: Path) -> str:

@@ -30,11 +30,14 @@ class NextSummary:
 
 
 def import_next_recommender(
-    settings: Settings, folder: Path, *, name: str | None = None, progress: Progress = silent
+    settings: Settings, folder: Path, *, name: str | None = None, renews: int | None = None, progress: Progress = silent
 ) -> NextSummary:
     """Check a trained recommender, copy it into the models' folder and let it answer.
 
+    One that `renews` a model takes its place only while that one answers.
+
     Raises:
+        NotReadyError: the model that it renews does not answer any more.
         SourceError: the folder holds none, a damaged one, or one that was trained on another database.
         SettingsError: the name cannot be one.
     """
@@ -58,6 +61,7 @@ def import_next_recommender(
         settings.models_folder / "next" / settings.db_schema / name,
         lambda _connection, _model_id: None,
         (),
+        renews=renews,
     )
     return NextSummary(
         model_id=taken_up.model_id,

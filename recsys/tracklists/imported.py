@@ -57,14 +57,22 @@ def recommenders_folder(settings: Settings) -> Path:
 
 
 def import_recommender(
-    settings: Settings, folder: Path, *, name: str | None = None, anew: bool = False, progress: Progress = silent
+    settings: Settings,
+    folder: Path,
+    *,
+    name: str | None = None,
+    anew: bool = False,
+    renews: int | None = None,
+    progress: Progress = silent,
 ) -> RecommenderSummary:
     """Check a trained recommender, copy it into the models' folder and let it answer.
 
     It takes the place of an older one of its name. The same one again is one model, under the name that was given last,
-    and is not stored twice, but for `anew`; what was interrupted is run again.
+    and is not stored twice, but for `anew`; what was interrupted is run again. One that `renews` a model takes its
+    place only while that one answers.
 
     Raises:
+        NotReadyError: the model that it renews does not answer any more.
         SourceError: the folder holds no recommender, a damaged one, or one that was trained on another database.
         SettingsError: the name cannot be one.
     """
@@ -90,6 +98,7 @@ def import_recommender(
         lambda connection, model_id: _fill(connection, model_id, trained, vectors, progress),
         tuple(EMBEDDED),
         anew=anew,
+        renews=renews,
     )
     return RecommenderSummary(
         model_id=taken_up.model_id,

@@ -25,6 +25,8 @@ FORMER = "SELECT folder FROM model WHERE kind = %s AND (name = %s OR fingerprint
 
 IS_FILLED = "SELECT FROM model WHERE id = %s AND profiled_at IS NOT NULL"
 
+IS_CURRENT = "SELECT FROM model WHERE id = %s AND is_current"
+
 # The same model may have been brought up to date since it was taken up first.
 PROFILED = "UPDATE model SET profiled_at = coalesce(greatest(profiled_at, %s::timestamptz), now()) WHERE id = %s"
 
@@ -120,6 +122,7 @@ def take_up(
     embedded: Sequence[EmbeddedTable],
     *,
     anew: bool = False,
+    renews: int | None = None,
 ) -> TakenUp:
     """Let a trained model answer: copied to `home`, whose name is its own, registered, and its tables filled by `fill`.
 
@@ -129,9 +132,12 @@ def take_up(
 
     Raises:
         SourceError: it was trained on another database.
+        NotReadyError: the model that it `renews` does not answer any more.
     """
     with translated_errors(), connect(settings) as connection, writer_lock(connection, settings.db_schema):
         require_migrated(connection)
+        if renews is not None and connection.execute(IS_CURRENT, (renews,)).fetchone() is None:
+            raise NotReadyError("another model took its place meanwhile: it stays")
         if names_hash(connection, trained.songs, trained.djs) != trained.facts.names_hash:
             raise SourceError(
                 f"{trained.folder} was trained on another database: its songs and DJs are not those of this one;"

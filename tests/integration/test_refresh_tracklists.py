@@ -298,6 +298,22 @@ def test_what_comes_between_a_reading_and_the_taking_up_is_not_missed(world: Wor
     assert world.states()["tracklists"] == "unchanged"
 
 
+@pytest.mark.parametrize("kind", ["blend", "next"])
+def test_a_model_that_is_taken_up_meanwhile_stays(world: World, kind: str) -> None:
+    world.take_up(kind)
+    world.load()
+
+    def take_up_another(step: str, _done: int, _of: int) -> None:
+        if step == "writing":  # the graphs, from which the renewed one is made then
+            other = world.folder / "other"
+            KINDS[kind].train(prepared(world.settings, world.folder), other)
+            KINDS[kind].take_up(world.settings, other, name="mine")
+
+    [done] = refresh(world.settings, sources=False, progress=take_up_another)
+    assert (done.state, done.found) == ("failed", "another model took its place meanwhile: it stays")
+    assert world.states() == {done.subject: "unchanged"}
+
+
 def test_a_load_that_goes_on_while_tracklists_are_read_is_not_missed(world: World) -> None:
     world.take_up("next")
     lists = [late(number) for number in range(2_500)]
