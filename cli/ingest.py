@@ -48,6 +48,7 @@ def ingest(
     records were rejected; they are kept in the table rejected_record.
     """
     from recsys.catalog import ingest as load
+    from recsys.catalog.ingestion import openable
     from recsys.config import load_settings
     from recsys.sources import FORMATS, csv_with_columns, fetch_djmix
 
@@ -76,7 +77,7 @@ def ingest(
             raise typer.BadParameter(f"name the files of the format {format}", param_hint="PATH")
         output.note("fetching the djmix data set (4 MB)")
         paths = [fetch_djmix(settings.downloads_folder)]
-    total = sum(map(read_as.total_bytes, paths))
+    total, _, _ = openable(read_as, paths)
     with output.resumable(not dry_run), output.progress(of_bytes=True) as bar:
         task = bar.add_task("reading", total=total or None)
 

@@ -6,9 +6,10 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from recsys.catalog.upkeep import drop_indexes_before_large_load, finish_load, m
 from recsys.config import Settings
 from recsys.database import WriteBehind, connect, require_migrated, translated_errors, writer_lock
 from recsys.errors import SourceError
-from recsys.sources import FORMATS, STDIN, Batch, Format, Rejected
+from recsys.sources import FORMATS, STDIN, Batch, Format, Rejected, file_name
 
 
 @dataclass
@@ -98,6 +99,29 @@ def _many_small_records() -> Iterator[None]:
             gc.enable()
 
 
+def openable(format_: Format, paths: Sequence[Path]) -> tuple[int, list[Path], list[Batch]]:
+    """The bytes of paths, those of them that can be opened, and of the others, if only some, what is told of them.
+
+    Raises:
+        SourceError: a path is not there, or none can be opened.
+    """
+    size, opened, refused = 0, [], []
+    first: SourceError | None = None
+    for path in paths:
+        try:
+            size += format_.total_bytes(path)
+            opened.append(path)
+        except SourceError as error:
+            if not path.exists():
+                raise
+            first = first or error
+            told = Rejected(file_name(path), "file", str(error), "")
+            refused.append(Batch([], [told], told.file, 0, 0, is_last_of_file=False))
+    if first is not None and not opened:
+        raise first
+    return size, opened, refused
+
+
 def ingest(
     settings: Settings,
     format_: str | Format,
@@ -118,14 +142,14 @@ def ingest(
         progress: called after every batch.
 
     Raises:
-        SourceError: a path is not there or holds no such file, or the source was loaded with another format.
+        SourceError: a path is not there, none holds such a file, or the source was loaded with another format.
         BusyError: another process is writing.
         DatabaseError: the database is out of reach or not set up.
     """
     if isinstance(format_, str):
         format_ = FORMATS[format_]
-    size = sum(map(format_.total_bytes, paths))
-    batches = (batch for path in paths for batch in format_.read(path))
+    size, opened, refused = openable(format_, paths)
+    batches = chain(refused, (batch for path in opened for batch in format_.read(path)))
     named = {os.fspath(path.absolute()): path for path in paths if path != STDIN}
     reading: dict[str, Any] = {"seen": {name: seen(path) for name, path in named.items() if name.isprintable()}}
     if format_.columns:

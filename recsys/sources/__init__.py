@@ -10,7 +10,7 @@ from recsys.sources.csv_mapped import CSV_FIELDS, mapped_csv_inputs, read_mapped
 from recsys.sources.csv_tables import csv_inputs, read_csv
 from recsys.sources.cue import cue_inputs, read_cue
 from recsys.sources.djmix import djmix_inputs, fetch_djmix, read_djmix
-from recsys.sources.inputs import STDIN, Input
+from recsys.sources.inputs import STDIN, Input, file_name
 from recsys.sources.jspf import jspf_inputs, read_jspf
 from recsys.sources.m3u import m3u_inputs, read_m3u
 from recsys.sources.mpd import mpd_inputs, read_mpd
@@ -45,6 +45,7 @@ __all__ = [
     "Tracklist",
     "csv_with_columns",
     "fetch_djmix",
+    "file_name",
     "guess_mapping",
     "load_mapping",
     "place_hash",

@@ -177,7 +177,10 @@ def kind_of(table: str) -> str:
 
 
 def write_guess(tables: Sequence[Found], skipped: int = 0, source: str = "") -> Guess:
-    """Write the mapping of tables, each section that cannot be guessed as a comment; `source` is the database's name."""
+    """Write the mapping of tables, each section that cannot be guessed as a comment.
+
+    `source` is the database's name.
+    """
     first: dict[str, Found] = {}
     for table in tables:
         if table.kind:

@@ -68,8 +68,8 @@ def import_recommender(
     """Check a trained recommender, copy it into the models' folder and let it answer.
 
     It takes the place of an older one of its name. The same one again is one model, under the name that was given last,
-    and is not stored twice, but for `anew`; what was interrupted is run again. One that `renews` a model takes its place
-    only while that one answers.
+    and is not stored twice, but for `anew`; what was interrupted is run again. One that `renews` a model takes its
+    place only while that one answers.
 
     Raises:
         NotReadyError: the model that it renews does not answer any more.
