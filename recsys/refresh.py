@@ -92,7 +92,7 @@ def refresh(
 
 
 def _source(read: Reread) -> Refreshed:
-    name = f"{read.source}, {'/'.join(Path(read.path).parts[-2:])}"
+    name = f"{read.source}, {Path(read.path).name}"
     if read.left == UNCHANGED:
         return Refreshed("source", name, "unchanged", "")
     if read.summary is None:

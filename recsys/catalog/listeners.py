@@ -15,8 +15,9 @@ from recsys.errors import SettingsError, UnknownNameError
 LONGEST_NAME = 200
 
 ADD = """
-INSERT INTO listener (id, name) SELECT coalesce(max(id), 0) + 1, %s FROM listener
-    ON CONFLICT (name) DO NOTHING RETURNING id
+INSERT INTO listener (id, name) SELECT coalesce(max(id), 0) + 1, %(name)s FROM listener
+HAVING bool_and(lower(name) <> lower(%(name)s)) IS NOT FALSE
+RETURNING id
 """
 
 ALIKE = "SELECT name FROM listener ORDER BY similarity(name, %s) DESC, id LIMIT 3"
@@ -140,7 +141,7 @@ class ListenerSummary:
 
 
 def add_listener(connection: psycopg.Connection, name: str) -> bool:
-    """Add a listener; returns False where there is one of that name.
+    """Add a listener; returns False where there is one of that name, in whatever case.
 
     Raises:
         SettingsError: the name cannot be one.
@@ -149,7 +150,7 @@ def add_listener(connection: psycopg.Connection, name: str) -> bool:
         raise SettingsError(f"the name of a listener is up to {LONGEST_NAME} printable characters")
     with connection.transaction():
         connection.execute("LOCK TABLE listener IN SHARE ROW EXCLUSIVE MODE")
-        return connection.execute(ADD, (name,)).fetchone() is not None
+        return connection.execute(ADD, {"name": name}).fetchone() is not None
 
 
 def find_listener(connection: psycopg.Connection, name: str) -> NamedListener:
@@ -160,7 +161,7 @@ def find_listener(connection: psycopg.Connection, name: str) -> NamedListener:
     """
     name = UNSTORABLE.sub("\ufffd", name)
     with connection.cursor(row_factory=class_row(NamedListener)) as cursor:
-        found = cursor.execute("SELECT id, name FROM listener WHERE name = %s", (name,)).fetchone()
+        found = cursor.execute("SELECT id, name FROM listener WHERE lower(name) = lower(%s)", (name,)).fetchone()
     if found is not None:
         return found
     nearest = ", ".join(f'"{alike}"' for (alike,) in connection.execute(ALIKE, (name,)))

@@ -55,7 +55,7 @@ def test_a_mapping_is_guessed_loaded_and_loaded_again(
     assert summary(given(*load)) == {"read": 2, "stored": 2, "entries_stored": 3}
     assert summary(given(*load)) == {"read": 1, "already_there": 1}
     assert summary(given(*load, "--full")) == {"read": 2, "already_there": 2}
-    assert rows(connection, "SELECT name, format FROM source") == [("mapping", "sql")]
+    assert rows(connection, "SELECT name, format FROM source") == [("shop", "sql")]
     assert rows(connection, "SELECT name, entries FROM playlist ORDER BY id") == [("Gym", 2), ("Sleep", 1)]
 
 

@@ -205,7 +205,24 @@ def test_our_schema_beside_theirs_in_one_database(
     assert rows(connection, "SELECT count(*) FROM public.playlist_tracks") == [(5,)]
     guess = guess_source(settings, None)
     assert "ingest_run" not in guess.text
-    assert load(settings, tmp_path, guess.text, None).already_there >= 3
+    named, under = guess.text.partition("source = ")[2].split('"')[1], "# source = "
+    assert named in database
+    assert load(settings, tmp_path, guess.text.replace("source = ", under), None).already_there >= 3
+
+
+def test_another_database_is_not_taken_for_the_one_that_was_loaded(
+    settings: Settings, connection: psycopg.Connection, shop: str, sqlite_file: Path, tmp_path: Path
+) -> None:
+    """Ids of two databases may be the same; one that moved is told by reading it whole."""
+    before = load(settings, tmp_path, THREE, shop)
+    stored = dump(connection)
+    with pytest.raises(SourceError, match="the source shop was loaded from another database: name this one with"):
+        load(settings, tmp_path, THREE, f"sqlite:///{sqlite_file}")
+    assert dump(connection) == stored
+    other = ingest_sql(settings, load_mapping(write(tmp_path, THREE)), dsn=f"sqlite:///{sqlite_file}", source="other")
+    assert other.counts.stored == before.stored
+    load(settings, tmp_path, THREE, f"sqlite:///{sqlite_file}", whole=True)
+    load(settings, tmp_path, THREE, f"sqlite:///{sqlite_file}")
 
 
 def test_a_row_of_the_wrong_type_is_set_aside_and_leaves_when_it_is_mended(

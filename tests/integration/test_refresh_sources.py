@@ -14,10 +14,10 @@ import pytest
 
 from recsys.catalog import Counts, ingest, ingest_sql
 from recsys.catalog.ingestion import Progress
-from recsys.catalog.known import KnownPath, Reread, reread
+from recsys.catalog.known import KnownPath, Reread, forget_path, reread
 from recsys.config import Settings
 from recsys.database import connect, writer_lock
-from recsys.errors import BusyError
+from recsys.errors import BusyError, UnknownNameError
 from recsys.refresh import Refreshed, refresh
 from recsys.sources import STDIN, csv_with_columns, load_mapping
 from tests.worlds import Row, entry, playlist, rows, write_lines, write_slice
@@ -147,6 +147,19 @@ def test_what_is_gone_is_said_and_what_it_held_stays(
     # Back again, as it was: there is nothing to read.
     write_lines(gone, [ONE])
     assert [state for state, _ in states(settings).values()] == ["unchanged", "unchanged"]
+
+
+def test_a_path_that_is_forgotten_is_not_read_again(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    file, other = (write_lines(tmp_path / name, [one]) for name, one in (("a.jsonl", ONE), ("b.jsonl", TWO)))
+    ingest(settings, "playlists", [file, other])
+    forget_path(settings, file)
+    file.unlink()
+    assert states(settings) == {"playlists, b.jsonl": ("unchanged", "")}
+    assert len(lists(connection)) == 2
+    with pytest.raises(UnknownNameError, match=r"nothing that is still known was loaded from .*a\.jsonl"):
+        forget_path(settings, file)
 
 
 def test_a_run_that_was_interrupted_is_read_again(

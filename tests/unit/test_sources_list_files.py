@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from recsys.catalog import ListedTrack
+from recsys.catalog.ingestion import openable
 from recsys.errors import SourceError
 from recsys.export import export_playlist
 from recsys.sources import FORMATS, Entry, Format, Playlist, Tracklist, csv_with_columns
@@ -442,3 +443,31 @@ def test_a_folder_without_such_files_is_an_error(tmp_path: Path, name: str) -> N
         read(name, tmp_path)
     with pytest.raises(SourceError, match="does not exist"):
         read(name, tmp_path / "nowhere")
+
+
+def test_artists_that_a_program_parted_by_bare_commas_are_several(tmp_path: Path) -> None:
+    table = tmp_path / "liked.csv"
+    rows = ['"Rihanna,Drake"', '"Tyler, The Creator"', '"10,000 Maniacs"']
+    table.write_text("title,artists\n" + "".join(f"Work,{artists}\n" for artists in rows), encoding="utf-8")
+    [found], _ = read(csv_with_columns({"title": "title", "artist": "artists"}), table)
+    assert [entry.artist for entry in found.entries] == ["Rihanna, Drake", "Tyler, The Creator", "10,000 Maniacs"]
+
+
+def test_a_typed_tracklist_with_a_heading_has_its_day_and_dj_of_the_files_name(tmp_path: Path) -> None:
+    file = tmp_path / "2010-01-02 - Ann Ray @ Club.txt"
+    file.write_text("Ann at her best\n\nBob - One\nBob - Two\n", encoding="utf-8")
+    [found], _ = read("text", file)
+    assert (found.title, found.djs, str(found.played_on)) == ("Ann at her best", ("Ann Ray",), "2010-01-02")
+
+
+def test_a_file_that_cannot_be_opened_leaves_the_others_alone(tmp_path: Path) -> None:
+    cut, whole, format_ = tmp_path / "cut.zip", tmp_path / "Playlist1.json", FORMATS["spotify"]
+    cut.write_bytes(b"PK\x03\x04")
+    whole.write_text('{"playlists": []}', encoding="utf-8")
+    size, opened, [refused] = openable(format_, [cut, whole])
+    assert (size, opened) == (whole.stat().st_size, [whole])
+    assert [(told.file, told.place) for told in refused.rejected] == [(str(cut), "file")]
+    with pytest.raises(SourceError):
+        openable(format_, [cut])
+    with pytest.raises(SourceError):
+        openable(format_, [whole, tmp_path / "missing.zip"])

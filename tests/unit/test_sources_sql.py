@@ -46,7 +46,7 @@ def test_a_mapping_names_its_queries_and_its_source(tmp_path: Path) -> None:
     mapping = load_mapping(
         write(tmp_path, 'dsn = "sqlite:///x.db"\n[items]\nchanged = "at"\nquery = """\nSELECT 1;\n"""\n')
     )
-    assert (mapping.source, mapping.dsn) == ("shop", "sqlite:///x.db")
+    assert (mapping.source, mapping.dsn) == ("shop", f"sqlite:///{tmp_path / 'x.db'}")
     assert mapping.queries["items"].sql == "SELECT 1"
     assert mapping.queries["items"].changed == "at"
     named = load_mapping(write(tmp_path, f'source = "records"\n[tracklists]\n{ITEMS}'))
@@ -233,7 +233,7 @@ def test_names_of_lists_and_songs_may_come_from_queries_of_their_own() -> None:
     records, rejected = read([(1, 0, 1), (1, 1, 2), (2, 0, 1), (4, 0, 1)], columns, rows)
     assert [(r.external_id, r.entries) for r in records] == [("1", [Entry("One", "Ann", "u:1"), None])]
     assert said(rejected) == [
-        ("playlist_id 1, row 2", "track_id is not in [tracks]"),
+        ("playlist_id 1, row 2", "its track was set aside"),
         ("playlist_id 4", "playlist_id is not in [playlists]"),
     ]
     [([empty], [])] = rows.heads_without_rows()
@@ -373,3 +373,11 @@ def test_a_source_out_of_reach_is_told_in_one_line(tmp_path: Path, dsn: str, sai
     assert str(error.value).startswith(said)
     assert "\n" not in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_a_guess_tells_of_an_order_that_is_none_and_names_the_source() -> None:
+    tables = [found("playlists", "id title"), found("playlist_song", "pl nr title artist", pl="playlists")]
+    guess = write_guess(tables, source="radio")
+    assert 'source = "radio"' in guess.text.splitlines()[3]
+    assert "[items] no column of positions was found, songs stand in the order of pl: look" in guess.remarks
+    assert '# source = "shop"' in write_guess(tables, source='a "b"').text.splitlines()[3]
