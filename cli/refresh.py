@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from recsys.catalog import Counts
     from recsys.catalog.known import KnownPath
+    from recsys.refresh import Refreshed
 
 MARKS = {"refreshed": "new", "unchanged": "same", "left": "left", "failed": "wrong"}
 
@@ -29,7 +30,7 @@ def refresh(
     night. Exit code 1 says that something is wrong.
     """
     from recsys.config import load_settings
-    from recsys.refresh import Refreshed
+    from recsys.errors import RecsysError
     from recsys.refresh import refresh as run
 
     if forget:
@@ -39,6 +40,7 @@ def refresh(
         output.note(f"{forget} is not read again")
         return
     done: list[Refreshed] = []
+    stopped: RecsysError | None = None
     with output.resumable(), output.steps("refreshing") as show:
 
         def loading(known: "KnownPath") -> "Callable[[int, Counts], None]":
@@ -46,21 +48,31 @@ def refresh(
             show(name, 0, 0)
             return lambda _bytes, counts: show(f"{name}: {counts.read:,} lists", 0, 0)
 
-        for one in run(load_settings(), whole=whole, sources=sources, loading=loading, progress=show):
-            done.append(one)
+        try:
+            for one in run(load_settings(), whole=whole, sources=sources, loading=loading, progress=show):
+                done.append(one)
+        except RecsysError as error:
+            stopped = error
     if as_json:
         output.print_json(done)
     elif done:
-        made = output.table(("", "left"), ("what", "left"), ("", "left"), ("found", "left"))
-        unread = [one for one in done if one.subject == "source" and one.state == "unchanged" and not one.found]
-        rows = [(MARKS[one.state], one.subject, one.name, one.found) for one in done if one not in unread]
-        if unread:
-            rows.insert(0, ("same", "source", output.number(len(unread)), "nothing new in them"))
-        output.print_table(made, rows)
-    else:
+        _print(done)
+    if stopped:
+        raise stopped
+    if not done:
         output.note("nothing was loaded yet: see `recsys ingest --help`")
     for one in done:
         if one.advice:
             output.note(f"{one.name}: {one.advice}")
     if any(one.state == "failed" for one in done):
         raise typer.Exit(1)
+
+
+def _print(done: "list[Refreshed]") -> None:
+    """A line for each, but for sources that were not even opened."""
+    made = output.table(("", "left"), ("what", "left"), ("", "left"), ("found", "left"))
+    unread = [one for one in done if one.subject == "source" and one.state == "unchanged" and not one.found]
+    rows = [(MARKS[one.state], one.subject, one.name, one.found) for one in done if one not in unread]
+    if unread:
+        rows.insert(0, ("same", "source", output.number(len(unread)), "nothing new in them"))
+    output.print_table(made, rows)

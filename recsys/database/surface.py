@@ -79,6 +79,11 @@ SELECT r.rolname
 """
 """Who was granted one view and one function that no version lacks."""
 
+READS_ALL = """
+SELECT EXISTS (SELECT FROM pg_roles AS r
+                WHERE r.rolname = %(role)s AND pg_has_role(r.oid, 'pg_read_all_data', 'MEMBER'))
+"""
+
 SEARCHED = """
 SELECT s.name::text, has_schema_privilege(%(role)s, s.name, 'USAGE'), has_schema_privilege(%(role)s, s.name, 'CREATE')
   FROM unnest(current_schemas(false)) AS s (name)
@@ -115,8 +120,8 @@ def grant_reader(connection: psycopg.Connection, role: str, *, create: bool = Fa
     With `create` the role is made where it is missing, so that it may log in; it has no password yet.
 
     Raises:
-        DatabaseError: there is no such role, or grants do not hold it back: a superuser, or one who may put objects
-            of his own where our functions look for theirs.
+        DatabaseError: there is no such role, or grants do not hold it back: a superuser, one who reads all data, or
+            one who may put objects of his own where our functions look for theirs.
     """
     with connection.transaction():
         is_superuser = _is_superuser(connection, role)
@@ -126,6 +131,9 @@ def grant_reader(connection: psycopg.Connection, role: str, *, create: bool = Fa
             _create(connection, role)
         elif is_superuser:
             raise DatabaseError(f"{role} is a superuser, who may do everything anyway: name another role")
+        [(reads_all,)] = connection.execute(READS_ALL, {"role": role}).fetchall()
+        if reads_all:
+            raise DatabaseError(f"{role} is a member of pg_read_all_data, who may read every table: name another role")
         for schema, _, may_create in connection.execute(SEARCHED, {"role": role}).fetchall():
             if may_create:
                 raise DatabaseError(

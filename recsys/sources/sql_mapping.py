@@ -142,4 +142,5 @@ def require_columns(queries: dict[Section, Query], columns: dict[Section, tuple[
         if missing:
             found = ", ".join(columns[section])
             names = " and ".join(missing)
-            raise SourceError(f"{shown}: the query of [{section}] has no column {names}; it has {safe(found)}")
+            mend = ": track_id needs [tracks]" if "track_id" in columns[section] and "tracks" not in queries else ""
+            raise SourceError(f"{shown}: the query of [{section}] has no column {names}; it has {safe(found)}{mend}")

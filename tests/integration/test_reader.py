@@ -238,6 +238,13 @@ def test_a_role_whom_grants_do_not_hold_back_is_refused(connection: psycopg.Conn
     assert str(error.value) == said
 
 
+def test_a_role_that_reads_all_data_is_refused(connection: psycopg.Connection) -> None:
+    with role(connection, "ann") as name:
+        connection.execute(f"GRANT pg_read_all_data TO {name}")
+        with pytest.raises(DatabaseError, match=f"{name} is a member of pg_read_all_data, who may read every table"):
+            grant_reader(connection, name)
+
+
 def test_a_role_that_could_put_its_own_functions_before_ours_is_refused(
     settings: Settings, connection: psycopg.Connection
 ) -> None:

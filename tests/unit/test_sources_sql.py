@@ -375,6 +375,13 @@ def test_a_source_out_of_reach_is_told_in_one_line(tmp_path: Path, dsn: str, sai
     assert "secret" not in str(error.value)
 
 
+def test_what_track_ids_need_is_said(tmp_path: Path) -> None:
+    mapping = load_mapping(write(tmp_path, f"[items]\n{ITEMS}"))
+    has = {"items": ("playlist_id", "position", "track_id", "playlist_title")}
+    with pytest.raises(SourceError, match=r"no column track_title and artist; it has .*: track_id needs \[tracks\]$"):
+        require_columns(mapping.queries, has, "shop.toml")
+
+
 def test_a_guess_tells_of_an_order_that_is_none_and_names_the_source() -> None:
     tables = [found("playlists", "id title"), found("playlist_song", "pl nr title artist", pl="playlists")]
     guess = write_guess(tables, source="radio")

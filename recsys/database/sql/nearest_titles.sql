@@ -50,7 +50,7 @@ BEGIN
        WHERE e.model_id = compared
          AND EXISTS (SELECT FROM title_profile AS p WHERE p.model_id = chosen AND p.title_id = e.title_id)
        ORDER BY e.embedding <#> query, e.title_id
-       LIMIT k;
+       LIMIT greatest(k, 0);
   END IF;
 END
 $$;

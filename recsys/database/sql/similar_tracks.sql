@@ -35,7 +35,7 @@ AS $$
            (c.playlists + c.tracklists) / (sqrt(own.lists * greatest(st.playlists + st.tracklists, 1)) + 5) AS score
       FROM together AS c CROSS JOIN own JOIN song_stats AS st ON st.song_id = c.song_id
      ORDER BY score DESC, c.song_id
-     LIMIT n
+     LIMIT greatest(n, 0)
   )
   SELECT (row_number() OVER (ORDER BY b.score DESC, b.song_id))::integer, b.track_id, b.song_id, s.title, s.version,
          s.artist, t.uri, t.duration_ms, b.score, b.playlists, b.tracklists

@@ -63,7 +63,7 @@ BEGIN
                        JOIN song_artist AS sa ON sa.song_id = t.song_id AND sa.role = 'main') AS place
               WHERE place.nth > max_per_artist)
      ORDER BY b.score DESC, b.track
-     LIMIT n
+     LIMIT greatest(n, 0)
   )
   SELECT row_number() OVER (ORDER BY w.score DESC, w.track)::integer, w.track, t.song_id, s.title, s.version, s.artist,
          t.uri, t.duration_ms, w.score, w.voters::integer
