@@ -79,7 +79,7 @@ def test_what_is_wrong_with_a_mapping_or_a_database_is_one_line(recsys: Command,
     (tmp_path / "own.toml").write_text('[items]\nquery = "SELECT playlist_id, position, track_id FROM playlist_tracks"')
     assert complaint(recsys(*load)) == (
         "own.toml: the query of [items] has no column track_title and artist and playlist_title;"
-        " it has playlist_id, position, track_id"
+        " it has playlist_id, position, track_id: track_id needs [tracks]"
     )
     (tmp_path / "own.toml").write_text('[items]\nquery = "SELECT * FROM gone"')
     assert complaint(recsys(*load)) == "the query of [items] failed: no such table: gone"
