@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -217,12 +218,17 @@ class _Tracklists:
         return Refreshed(subject, model.name, "refreshed", found, advice)
 
     def _advice(self, kind: TracklistKind, learned: Learned) -> str | None:
-        [(tracklists,)] = self._connection.execute(TRACKLISTS).fetchall()
-        self._connection.commit()
-        share = 1 - learned.tracklists / max(tracklists, 1)
+        share = 1 - learned.tracklists / max(self._tracklists, 1)
         if not learned.day or share <= STALE_SHARE:
             return None
         return f"it learned on {learned.day} before {share:.0%} of the tracklists were there: run `{TRAIN[kind]}`"
+
+    @cached_property
+    def _tracklists(self) -> int:
+        """How many there are of which something can be learned."""
+        [(tracklists,)] = self._connection.execute(TRACKLISTS).fetchall()
+        self._connection.commit()
+        return int(tracklists)
 
     def _read(self, options: GraphOptions) -> _Read:
         if options not in self._reads:

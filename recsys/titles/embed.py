@@ -100,6 +100,7 @@ def embed_titles(
             embedded = embed_new(connection, encoder_id, lambda: encoder, progress)
             held = read_held(connection, part_of)
             entries = entries_of(held)
+            song_credits = read_credits(connection, entries)
             if adapt is None:
                 adapt = len(entries.playlist_ids) >= LEAST_PLAYLISTS
             former = connection.execute(FORMER, (encoder_id, part_of, adapt)).fetchall()
@@ -114,7 +115,7 @@ def embed_titles(
             recommended: Encoder | AdaptedEncoder = encoder
             adapter = expectation = None
             if adapt:
-                learned = _learn(settings, connection, encoder_id, entries, progress)
+                learned = _learn(settings, connection, encoder_id, entries, song_credits[1], progress)
                 adapter, expectation = learned.adapter, learned.expectation
                 recommended = save_adapter(adapter, encoder, adapters_folder(settings))
                 config["adapter"] = {"share": adapter.share, "playlists": len(entries.playlist_ids)}
@@ -123,7 +124,16 @@ def embed_titles(
             smoothing = Smoothing(**(stored or {}))
             recommender = Recommender(model_id, encoder_id, adapter)
             profiles = build_titles(
-                settings, connection, recommender, held, smoothing, expectation, progress, keep_basis=split is None
+                settings,
+                connection,
+                recommender,
+                held,
+                entries,
+                song_credits,
+                smoothing,
+                expectation,
+                progress,
+                keep_basis=split is None,
             )
             has_index = build_vector_index(connection, "title_embedding", model_id if adapt else encoder_id)
             finish(connection, model_id)
@@ -155,13 +165,17 @@ def _register(settings: Settings, encoder: Encoder | AdaptedEncoder, name: str, 
 
 
 def _learn(
-    settings: Settings, connection: psycopg.Connection, encoder_id: int, entries: Entries, progress: Progress
+    settings: Settings,
+    connection: psycopg.Connection,
+    encoder_id: int,
+    entries: Entries,
+    credited: Any,
+    progress: Progress,
 ) -> "Learned":
     progress("preparing to learn", 0, 0)
     from recsys.titles.adapter_training import AdapterOptions, train_adapter
 
     _, vectors, names = named_vectors(connection, encoder_id, entries.title_ids)
-    _, credited = read_credits(connection, entries)
     connection.commit()
     return train_adapter(
         names,

@@ -80,7 +80,7 @@ def nothing_held() -> Held:
 
 def changed_lists(held: Held, former: Held) -> npt.NDArray[np.bool_]:
     """Which playlists of `held` are not in `former` as they are."""
-    rows = _rows_of(held.playlist_ids, former.playlist_ids)
+    rows = rows_of(held.playlist_ids, former.playlist_ids)
     is_same = rows >= 0
     for now, then in ((held.title_ids, former.title_ids), (held.hashes, former.hashes)):
         is_same[is_same] = now[is_same] == then[rows[is_same]]
@@ -104,7 +104,7 @@ def read_held(connection: psycopg.Connection, split: int | None = None, former: 
     is_kept = np.isin(former.playlist_ids, ids[~is_new])[former.list_of]
     lists = np.concatenate([np.repeat(former.playlist_ids, np.diff(former.starts))[is_kept], read[0]])
     tracks = np.concatenate([former.tracks[is_kept], read[1]])
-    rows = _rows_of(lists, ids)
+    rows = rows_of(lists, ids)
     rows, tracks = rows[rows >= 0], tracks[rows >= 0]  # Playlists without a title are not asked for.
     order = np.lexsort((tracks, rows))
     rows, tracks = rows[order], tracks[order]
@@ -117,7 +117,7 @@ def read_held(connection: psycopg.Connection, split: int | None = None, former: 
 
 def _songs(connection: psycopg.Connection, tracks: Ids, former: Held) -> tuple[Ids, Ids, Ids]:
     """Tracks, their songs, and whether they have a URI."""
-    rows = _rows_of(tracks, former.track_ids)
+    rows = rows_of(tracks, former.track_ids)
     songs, has_uri = np.append(former.songs, 0)[rows], np.append(former.has_uri, 0)[rows]
     is_new = rows < 0
     if is_new.any():
@@ -127,7 +127,7 @@ def _songs(connection: psycopg.Connection, tracks: Ids, former: Held) -> tuple[I
     return tracks, songs, has_uri
 
 
-def _rows_of(ids: Ids, among: Ids) -> Ids:
+def rows_of(ids: Ids, among: Ids) -> Ids:
     """The places of ids in an ascending array, -1 where they are not in it."""
     if not len(among):
         return np.full(len(ids), -1)

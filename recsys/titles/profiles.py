@@ -16,7 +16,7 @@ from recsys.names import name_key
 from recsys.progress import Progress, silent
 from recsys.titles.basis import Names
 from recsys.titles.entries import Entries, title_names
-from recsys.titles.held import Ids
+from recsys.titles.held import Ids, rows_of
 from recsys.titles.named import (
     ArtistVote,
     SongVote,
@@ -145,8 +145,7 @@ def write_profiles(
     titles = np.arange(len(entries.title_ids)) if titles is None else titles
     ids, sizes = entries.title_ids[titles], entries.playlists_of_titles()[titles]
     counts = entries.counts()[titles]
-    itself = np.searchsorted(heard_ids, ids)
-    itself[~np.isin(ids, heard_ids)] = -1
+    itself = rows_of(ids, heard_ids)
     is_known = np.array([row >= 0 and _same(counts, place, ground.counts, row) for place, row in enumerate(itself)])
     fresh = np.flatnonzero(~is_known) if len(titles) else np.empty(0, dtype=np.int64)
     profiles = _taken(heard.profiles, itself)

@@ -98,6 +98,8 @@ def build_titles(
     connection: psycopg.Connection,
     recommender: Recommender,
     held: Held,
+    entries: Entries,
+    song_credits: tuple[Ids, Any],
     smoothing: Smoothing,
     expectation: Expectation | None,
     progress: Progress = silent,
@@ -113,17 +115,18 @@ def build_titles(
         connection: an open connection, of the holder of the writer's lock.
         recommender: whose titles have the encoder's vectors.
         held: the playlists that may vote.
+        entries: `entries_of(held)`.
+        song_credits: `read_credits` of these.
         smoothing: how profiles are smoothed.
-        expectation: of the adapter, with songs by their places in `entries_of(held)`.
+        expectation: of the adapter, with songs by their places in `entries`.
         progress: called as work goes on.
         keep_basis: so that `refresh_titles` can bring it up to date.
     """
-    entries = entries_of(held)
     model_id = recommender.model_id
     _delete_votes(connection, recommender)
     if recommender.adapter is not None:
         adapt_new(connection, recommender.adapter, recommender.encoder_id, model_id, progress)
-    names = build_named(connection, model_id, entries, *read_credits(connection, entries), progress=progress)
+    names = build_named(connection, model_id, entries, *song_credits, progress=progress)
     ground, heard = title_ground(connection, model_id, entries, smoothing, progress)
     basis = Basis(smoothing, entries.song_ids, entries.track_ids, entries.title_ids, ground, heard, names, expectation)
     everything = np.arange(len(entries.title_ids))
